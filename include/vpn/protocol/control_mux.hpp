@@ -1,0 +1,92 @@
+// MUXER's decisions: which session and which key id a control packet belongs
+// to, session ids, wrapping, and the soft reset that has no negotiation yet.
+// spec: openvpn-rfc#controlchannel, openvpn-wire 2, 4.3, 12.3
+#pragma once
+
+#include "vpn/protocol/control_wrap.hpp"
+#include "vpn/protocol/random.hpp"
+
+#include <bitset>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace vpn::protocol {
+
+struct mux_config {
+  role self = role::client;
+  wrap_config wrap;
+  /// Target size of a control packet with IP and UDP headers, in bytes
+  /// (154..2048). Option `max-packet-size`.
+  size_t max_packet_size = 1250;
+  /// Bytes of IP and UDP headers below: 28 or 48.
+  size_t ip_overhead = 28;
+};
+
+/// A packet that MUXER hands to the RELIABLE of `packet.key_id`.
+struct mux_delivery {
+  control_packet packet;
+};
+/// The peer opened key id `key_id`, for which no negotiation exists yet. Its
+/// packets are parked, at most four, until `attach`.
+struct mux_soft_reset {
+  uint8_t key_id = 0;
+};
+/// The session ids of both sides are known.
+struct mux_peer_known {
+  session_id local, remote;
+};
+
+class control_mux {
+public:
+  /// Draws the local session id from `random`.
+  static expected<control_mux> make(const mux_config& cfg,
+                                    const random_source& random);
+
+  // -- commands --
+  /// Announces that a negotiation for `key_id` (0..7) exists; returns the
+  /// packets parked for it, oldest first.
+  std::vector<control_packet> attach(uint8_t key_id);
+  void detach(uint8_t key_id);
+  /// The primary key exists: from now on a soft reset of the next key id is
+  /// accepted. Before, it is dropped.
+  void allow_soft_reset(uint8_t next_key_id);
+  /// Wraps a packet of RELIABLE; fills in both session ids.
+  bytes seal(control_packet pkt, instant now);
+
+  // -- handlers --
+  /// Any bytes that are not data. Events come out of `poll_event`. `no_buffer`
+  /// when too many of them wait there; on UDP the peer sends again.
+  expected<done_t> handle_datagram(byte_view datagram);
+
+  // -- polls --
+  using event = std::variant<mux_delivery, mux_soft_reset, mux_peer_known>;
+  std::optional<event> poll_event();
+
+  // -- observers --
+  /// Payload bytes that fit one control packet with a full ack block.
+  size_t max_payload() const noexcept;
+  const session_id& local() const noexcept { return local_; }
+  const session_id& remote() const noexcept { return remote_; }
+
+private:
+  control_mux(mux_config cfg, control_wrap wrap)
+    : cfg_(std::move(cfg)),
+      wrap_(std::move(wrap)) {}
+  expected<done_t> check_head(const control_packet& head) const;
+  expected<done_t> check_session(const control_packet& pkt) const;
+  expected<done_t> park(control_packet pkt);
+
+  mux_config cfg_;
+  control_wrap wrap_;
+  session_id local_;
+  session_id remote_;
+  std::bitset<8> attached_;
+  std::optional<uint8_t> expected_soft_reset_;
+  std::vector<control_packet> parked_;
+  std::deque<event> events_;
+};
+
+} // namespace vpn::protocol

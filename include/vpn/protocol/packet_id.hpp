@@ -1,0 +1,64 @@
+// Packet ids of the control wrapping (long form: counter and time), and the
+// sliding window that refuses replays, shared with the data channel.
+// spec: openvpn-wire 2.6, 9.6, 9.7
+#pragma once
+
+#include "vpn/protocol/bytes.hpp"
+#include "vpn/protocol/clock.hpp"
+#include "vpn/protocol/error.hpp"
+
+#include <array>
+#include <optional>
+
+namespace vpn::protocol {
+
+/// Remembers which of the last `size` ids were seen. Ids start at 1.
+class replay_window {
+public:
+  /// Ids of the window. Multi-queue peers reorder by more than the stock 64.
+  static constexpr uint32_t size = 2048;
+
+  /// Accepts `id` once. Refuses zero (`bad_packet_id`), ids seen before and ids
+  /// at or below highest - size (`replayed`). Call only for a packet whose tag
+  /// has been verified.
+  expected<done_t> accept(uint32_t id) noexcept;
+
+  uint32_t highest() const noexcept { return highest_; }
+  void reset() noexcept;
+
+private:
+  // One bit per id in a ring of 64-bit words, as in RFC 6479: the extra word
+  // makes clearing a matter of whole words.
+  static constexpr uint32_t words = size / 64 + 1;
+  uint32_t highest_ = 0;
+  std::array<uint64_t, words> seen_{};
+};
+
+/// A wrap packet id: eight bytes on the wire.
+struct wrap_packet_id {
+  uint32_t counter = 0;
+  uint32_t time = 0;
+};
+
+/// Issues wrap packet ids. Every transmission needs a fresh one.
+class wrap_id_sender {
+public:
+  /// The time half is the second of the first call and stays.
+  wrap_packet_id next(instant now) noexcept;
+
+private:
+  wrap_packet_id last_;
+};
+
+/// Accepts each wrap packet id once: counter zero and a time that goes back are
+/// refused, a later time starts the counter window anew.
+class wrap_id_receiver {
+public:
+  expected<done_t> accept(wrap_packet_id id) noexcept;
+
+private:
+  uint32_t time_ = 0;
+  replay_window window_;
+};
+
+} // namespace vpn::protocol

@@ -1,0 +1,98 @@
+// Reliability layer of the control channel: message ids, acks, windows,
+// retransmission.
+// spec: openvpn-rfc#acks, openvpn-wire 4
+#pragma once
+
+#include "vpn/protocol/clock.hpp"
+#include "vpn/protocol/control_packet.hpp"
+
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace vpn::protocol {
+
+struct reliable_config {
+  uint8_t key_id = 0;
+  // seen: openvpn 2.6 ssl_pkt.h TLS_RELIABLE_N_SEND_BUFFERS, _N_REC_BUFFERS
+  uint32_t send_window = 6;
+  uint32_t receive_window = 12;
+  /// First retransmission; doubles with each. Option `tls-timeout`.
+  duration retransmit_after = std::chrono::seconds{2};
+  /// Acks of higher ids that make a message due at once.
+  uint32_t early_retransmit_acks = 3;
+};
+
+/// One message above the reliability layer: an opcode and its payload. Resets
+/// are message 0 with their own opcode.
+struct control_message {
+  opcode op = opcode::control_v1;
+  bytes payload;
+  friend bool operator==(const control_message& x, const control_message& y) {
+    return x.op == y.op && x.payload == y.payload;
+  }
+};
+
+/// Turns a lossy, reordering datagram link into an ordered sequence of
+/// messages. One object per key id. After every command or handler: drain
+/// `poll_transmit`, then `poll_deliver`, then ask `poll_timeout` when to come
+/// back. Stores messages unwrapped, since every transmission is wrapped anew.
+class reliable_link {
+public:
+  explicit reliable_link(reliable_config cfg = {});
+
+  // -- commands: from the layer above --
+  /// Queues one message; `window_full` when `free_slots()` is zero.
+  expected<done_t> send(control_message msg, instant now);
+
+  // -- handlers: from the layer below, from the timer --
+  /// Takes a packet that MUXER has verified. An id below the window or seen
+  /// before is acknowledged again and counted as `replayed`; one beyond the
+  /// window is neither stored nor acknowledged.
+  expected<done_t> handle_packet(control_packet pkt, instant now);
+  void handle_timeout(instant now);
+
+  // -- polls --
+  /// The lowest due message with up to four acks; when no message is due and
+  /// acks are owed, a bare ACK_V1.
+  std::optional<control_packet> poll_transmit(instant now);
+  /// The next message in order.
+  std::optional<control_message> poll_deliver();
+  std::optional<time_point> poll_timeout() const;
+
+  // -- observers --
+  /// How many messages `send` takes now.
+  size_t free_slots() const noexcept;
+  size_t in_flight() const noexcept { return unacked_.size(); }
+  uint64_t retransmits() const noexcept { return retransmits_; }
+
+private:
+  struct sent_message {
+    control_message msg;
+    time_point due;
+    duration backoff{};
+    uint32_t higher_acks = 0;
+    uint32_t transmissions = 0;
+  };
+  void handle_ack(uint32_t id, instant now);
+  void owe_ack(uint32_t id);
+  std::vector<uint32_t> take_acks();
+
+  reliable_config cfg_;
+  uint32_t next_id_ = 0;
+  /// The next id for `poll_deliver`; the receive window starts here, so a
+  /// reader that does not poll stops the peer instead of filling memory.
+  uint32_t expected_id_ = 0;
+  bool burst_done_ = false;
+  uint64_t retransmits_ = 0;
+  std::map<uint32_t, sent_message> unacked_;
+  /// Received and not yet delivered, at most `receive_window`.
+  std::map<uint32_t, control_message> received_;
+  /// Not yet acknowledged once, oldest first; at most eight.
+  std::vector<uint32_t> owed_;
+  /// Acknowledged before, most recent first; at most eight. Repeated in spare
+  /// room, which carries the proof of the stateless handshake for free.
+  std::vector<uint32_t> recent_;
+};
+
+} // namespace vpn::protocol

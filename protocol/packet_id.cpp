@@ -1,0 +1,71 @@
+// Packet ids: the replay window and the wrap ids.
+// spec: openvpn-wire 2.6, 9.6, 9.7
+
+#include "vpn/protocol/packet_id.hpp"
+
+#include <limits>
+
+namespace vpn::protocol {
+
+namespace {
+
+constexpr uint32_t bits_per_word = 64;
+
+} // namespace
+
+expected<done_t> replay_window::accept(uint32_t id) noexcept {
+  auto block = id / bits_per_word;
+  auto mask = uint64_t{1} << (id % bits_per_word);
+  if (id > highest_) {
+    // The usual case, and in 63 of 64 packets no word has to be cleared.
+    auto from = highest_ / bits_per_word;
+    auto steps = std::min(block - from, words);
+    for (uint32_t i = 1; i <= steps; ++i)
+      seen_[(from + i) % words] = 0;
+    highest_ = id;
+    seen_[block % words] |= mask;
+    return done;
+  }
+  // Zero is never above the highest id, so the usual case does not ask for it.
+  if (id == 0)
+    return errc::bad_packet_id;
+  if (highest_ - id >= size)
+    return errc::replayed;
+  auto& word = seen_[block % words];
+  if ((word & mask) != 0)
+    return errc::replayed;
+  word |= mask;
+  return done;
+}
+
+void replay_window::reset() noexcept {
+  highest_ = 0;
+  seen_.fill(0);
+}
+
+wrap_packet_id wrap_id_sender::next(instant now) noexcept {
+  auto seconds = static_cast<uint32_t>(now.unix_seconds);
+  if (last_.counter == 0)
+    last_.time = seconds;
+  if (last_.counter == std::numeric_limits<uint32_t>::max()) {
+    // The pair must grow even if the clock has stood still or gone back.
+    last_.time = std::max(seconds, last_.time + 1);
+    last_.counter = 0;
+  }
+  ++last_.counter;
+  return last_;
+}
+
+expected<done_t> wrap_id_receiver::accept(wrap_packet_id id) noexcept {
+  if (id.counter == 0)
+    return errc::bad_packet_id;
+  if (id.time < time_)
+    return errc::replayed;
+  if (id.time > time_) {
+    time_ = id.time;
+    window_.reset();
+  }
+  return window_.accept(id.counter);
+}
+
+} // namespace vpn::protocol

@@ -1,0 +1,119 @@
+// MUXER's key ids: which are delivered, and the soft reset that is parked.
+// spec: openvpn-wire 12.3
+
+#define CAF_SUITE protocol.control_mux_keys
+
+#include "vpn/protocol/control_mux.hpp"
+
+#include "tests/support/mux_peer.hpp"
+
+#include "caf/test/unit_test.hpp"
+
+using namespace vpn;
+using namespace vpn::protocol;
+using namespace vpn::test::mux;
+
+CAF_TEST(only attached key ids are delivered) {
+  auto mux = known(role::client);
+  for (uint8_t i = 1; i < 8; ++i)
+    CAF_CHECK(
+      refuses(mux, with_key_id(packet(mux, data, 1), i), errc::bad_key_id));
+  CAF_CHECK(mux.attach(3).empty());
+  auto x = with_key_id(packet(mux, data, 1), 3);
+  CAF_CHECK(takes(mux, x));
+  CAF_CHECK(delivers(mux, x));
+  mux.detach(3);
+  CAF_CHECK(refuses(mux, x, errc::bad_key_id));
+}
+
+CAF_TEST(a soft reset before the primary key is refused) {
+  auto mux = known(role::client);
+  CAF_CHECK(refuses(mux, with_key_id(packet(mux, soft), 1), errc::bad_key_id));
+}
+
+CAF_TEST(an expected soft reset is announced once and parked) {
+  auto mux = known(role::client);
+  mux.allow_soft_reset(1);
+  auto reset = with_key_id(packet(mux, soft), 1);
+  CAF_CHECK(takes(mux, reset));
+  auto event = next<mux_soft_reset>(mux);
+  CAF_REQUIRE(event);
+  CAF_CHECK_EQUAL(event->key_id, 1);
+  CAF_CHECK(refuses(mux, reset, errc::replayed));
+  auto parked = mux.attach(1);
+  CAF_REQUIRE_EQUAL(parked.size(), 1u);
+  CAF_CHECK(parked[0] == reset);
+  // From here on the key id is one like any other.
+  CAF_CHECK(takes(mux, reset));
+  CAF_CHECK(delivers(mux, reset));
+  CAF_CHECK(mux.attach(1).empty());
+}
+
+CAF_TEST(at most four packets are parked and come back in order) {
+  auto mux = known(role::client);
+  mux.allow_soft_reset(1);
+  CAF_CHECK(takes(mux, with_key_id(packet(mux, soft), 1)));
+  CAF_CHECK(next<mux_soft_reset>(mux));
+  for (uint32_t id = 1; id < 4; ++id)
+    CAF_CHECK(takes(mux, with_key_id(packet(mux, data, id), 1)));
+  for (uint32_t id = 4; id < 100; ++id)
+    CAF_CHECK(
+      refuses(mux, with_key_id(packet(mux, data, id), 1), errc::no_buffer));
+  auto parked = mux.attach(1);
+  CAF_REQUIRE_EQUAL(parked.size(), 4u);
+  CAF_CHECK(parked[0].op == soft);
+  for (uint32_t id = 1; id < 4; ++id)
+    CAF_CHECK_EQUAL(parked[id].id, id);
+}
+
+CAF_TEST(nothing but a soft reset opens the expected key id) {
+  auto mux = known(role::client);
+  mux.allow_soft_reset(1);
+  CAF_CHECK(
+    refuses(mux, with_key_id(packet(mux, data, 1), 1), errc::bad_key_id));
+  CAF_CHECK(refuses(mux, with_key_id(packet(mux, opcode::ack_v1, 0, {0}), 1),
+                    errc::bad_key_id));
+  CAF_CHECK(refuses(mux, with_key_id(packet(mux, soft), 2), errc::bad_key_id));
+  CAF_CHECK(mux.attach(1).empty());
+}
+
+CAF_TEST(parked packets are checked like all others) {
+  auto mux = known(role::client);
+  mux.allow_soft_reset(1);
+  auto x = with_key_id(packet(mux, soft, 0, {0}), 1);
+  x.destination = foreign_id;
+  CAF_CHECK(refuses(mux, x, errc::bad_session_id));
+  x = with_key_id(packet(mux, soft), 1);
+  x.source = foreign_id;
+  CAF_CHECK(refuses(mux, x, errc::bad_session_id));
+  CAF_CHECK(mux.attach(1).empty());
+}
+
+CAF_TEST(our own soft reset meets that of the peer) {
+  auto mux = known(role::server);
+  mux.allow_soft_reset(1);
+  CAF_CHECK(mux.attach(1).empty());
+  auto x = with_key_id(packet(mux, soft), 1);
+  CAF_CHECK(takes(mux, x));
+  CAF_CHECK(delivers(mux, x));
+}
+
+CAF_TEST(allowing another key id forgets what was parked) {
+  auto mux = known(role::client);
+  mux.allow_soft_reset(1);
+  CAF_CHECK(takes(mux, with_key_id(packet(mux, soft), 1)));
+  CAF_CHECK(next<mux_soft_reset>(mux));
+  // The same one again does not.
+  mux.allow_soft_reset(1);
+  CAF_CHECK(refuses(mux, with_key_id(packet(mux, soft), 1), errc::replayed));
+  mux.allow_soft_reset(2);
+  CAF_CHECK(refuses(mux, with_key_id(packet(mux, soft), 1), errc::bad_key_id));
+  CAF_CHECK(mux.attach(2).empty());
+}
+
+CAF_TEST(key id zero is never renegotiated) {
+  auto mux = known(role::client);
+  mux.detach(0);
+  mux.allow_soft_reset(0);
+  CAF_CHECK(refuses(mux, packet(mux, soft), errc::bad_key_id));
+}
