@@ -1,0 +1,217 @@
+// Key method 2 written and read, and the two texts inside it.
+// spec: openvpn-rfc#peerinfo, openvpn-wire 5.2, 5.3, 6
+
+#include "vpn/protocol/key_method.hpp"
+
+#include <array>
+
+namespace vpn::protocol {
+
+namespace {
+
+constexpr uint8_t key_method_2 = 2;
+
+/// Limits of the strings with their NUL. Together with the fixed part they fit
+/// one TLS record.
+constexpr size_t max_options = 512;
+constexpr size_t max_credential = 4096;
+constexpr size_t max_peer_info = 4096;
+
+bool is_printable(char c) {
+  return c >= 0x20 && c <= 0x7e;
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+std::string_view up_to_nul(std::string_view text) {
+  return text.substr(0, text.find('\0'));
+}
+
+/// What is sent of a text: a NUL inside would end it at the peer anyway.
+std::string_view clip(std::string_view text, size_t limit) {
+  return up_to_nul(text).substr(0, limit - 1);
+}
+
+void write_string(byte_writer& out, std::string_view text) {
+  if (text.empty())
+    return out.u16(0);
+  out.u16(static_cast<uint16_t>(text.size() + 1));
+  out.append(byte_view{text});
+  out.u8(0);
+}
+
+/// One string whose length counts its NUL; empty when the record ends before.
+/// The last byte counts as the NUL whatever it is.
+std::string_view read_string(byte_reader& in) {
+  if (in.remaining() == 0)
+    return {};
+  auto size = in.u16();
+  auto text = in.take(size).text();
+  return up_to_nul(text.substr(0, text.empty() ? 0 : text.size() - 1));
+}
+
+size_t digest_size(const std::string& name) {
+  struct row {
+    const char* name;
+    size_t size;
+  };
+  static constexpr std::array<row, 6> rows{{{"none", 0},
+                                            {"MD5", 16},
+                                            {"SHA224", 28},
+                                            {"SHA256", 32},
+                                            {"SHA384", 48},
+                                            {"SHA512", 64}}};
+  for (const auto& x : rows)
+    if (name == x.name)
+      return x.size;
+  return 20;
+}
+
+/// Appends one line unless the key is malformed or there already: servers look
+/// keys up by searching, so a second one would only confuse.
+void add_line(std::string& out, std::string_view key, std::string_view value) {
+  auto allowed = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z') || c == '_';
+  };
+  auto line = std::string{key} + "=";
+  if (key.empty() || !std::all_of(key.begin(), key.end(), allowed)
+      || ("\n" + out).find("\n" + line) != std::string::npos)
+    return;
+  for (auto c : value)
+    line += is_printable(c) ? c : '_';
+  out += line + "\n";
+}
+
+bool contains(const std::vector<std::string>& xs, const char* x) {
+  return std::find(xs.begin(), xs.end(), x) != xs.end();
+}
+
+} // namespace
+
+secret write_key_method(const key_method_record& x, role from) {
+  auto options = clip(x.options, max_options);
+  auto username = clip(x.username, max_credential);
+  auto password = clip(x.password.text(), max_credential);
+  auto peer_info = clip(x.peer_info, max_peer_info);
+  bytes buf;
+  // Growing would leave copies of the secrets on the heap.
+  buf.reserve(5 + 48 + 32 + 32 + 4 * 3 + options.size() + username.size()
+              + password.size() + peer_info.size());
+  byte_writer out{buf};
+  out.u32(0);
+  out.u8(key_method_2);
+  if (from == role::client)
+    out.append(x.source.pre_master.view());
+  out.append(x.source.random1.view());
+  out.append(x.source.random2.view());
+  write_string(out, options);
+  write_string(out, username);
+  write_string(out, password);
+  write_string(out, peer_info);
+  secret result{byte_view{buf}};
+  wipe(buf.data(), buf.size());
+  return result;
+}
+
+expected<key_method_record> read_key_method(byte_view record, role from) {
+  byte_reader in{record};
+  key_method_record result;
+  auto zero = in.u32();
+  auto method = in.u8() & 0x0f;
+  if (!in.ok())
+    return errc::truncated;
+  if (zero != 0 || method != key_method_2)
+    return errc::bad_key_method;
+  if (from == role::client)
+    in.copy_to(result.source.pre_master);
+  in.copy_to(result.source.random1);
+  in.copy_to(result.source.random2);
+  auto options_size = in.u16();
+  if (!in.ok())
+    return errc::truncated;
+  if (options_size < 1 || options_size > max_options)
+    return errc::bad_key_method;
+  auto options = in.take(options_size).text();
+  auto username = read_string(in);
+  auto password = read_string(in);
+  auto peer_info = read_string(in);
+  if (!in.ok())
+    return errc::truncated;
+  if (username.size() >= max_credential || password.size() >= max_credential)
+    return errc::bad_key_method;
+  result.options = up_to_nul(options.substr(0, options.size() - 1));
+  result.username = username;
+  result.password = secret{password};
+  result.peer_info = peer_info;
+  for (auto& c : result.options)
+    if (!is_printable(c))
+      c = '_';
+  for (auto& c : result.peer_info)
+    if (!is_printable(c) && c != '\n')
+      c = '_';
+  // A user name may be any UTF-8.
+  for (auto& c : result.username)
+    if (is_control(c))
+      c = '_';
+  return result;
+}
+
+std::string make_options_string(const options_string_config& cfg) {
+  auto is_client = cfg.self == role::client;
+  // A 2.6 peer computes this for its placeholder cipher: opcode, IV, padding
+  // and packet id around the payload, and the HMAC. Nobody uses the number.
+  auto link_mtu
+    = cfg.tun_mtu + 1 + 8 + 8 + 4 + digest_size(cfg.auth) + (cfg.tcp ? 2 : 0);
+  std::string result = "V4,dev-type tun,link-mtu " + std::to_string(link_mtu);
+  result += ",tun-mtu " + std::to_string(cfg.tun_mtu);
+  result += cfg.tcp ? ",proto TCP" : ",proto UDP";
+  result += cfg.ipv6 ? "v6" : "v4";
+  if (cfg.tcp)
+    result += is_client ? "_CLIENT" : "_SERVER";
+  if (cfg.key_direction >= 0)
+    result += ",keydir " + std::to_string(cfg.key_direction);
+  result += ",auth " + (cfg.auth == "none" ? "[null-digest]" : cfg.auth);
+  result += ",keysize 128";
+  if (cfg.tls_auth)
+    result += ",tls-auth";
+  result += ",key-method 2";
+  result += is_client ? ",tls-client" : ",tls-server";
+  return result;
+}
+
+std::string make_peer_info(const peer_info_config& cfg) {
+  std::string result;
+  add_line(result, "IV_VER", cfg.version);
+  add_line(result, "IV_PLAT", "linux");
+  add_line(result, "IV_TCPNL", "1");
+  add_line(result, "IV_MTU", std::to_string(cfg.max_tun_mtu));
+  // Promises exactly these two, to servers that know no cipher list.
+  if (contains(cfg.ciphers, "AES-128-GCM")
+      && contains(cfg.ciphers, "AES-256-GCM"))
+    add_line(result, "IV_NCP", "2");
+  std::string ciphers;
+  for (const auto& x : cfg.ciphers)
+    ciphers += (ciphers.empty() ? "" : ":") + x;
+  if (!ciphers.empty())
+    add_line(result, "IV_CIPHERS", ciphers);
+  add_line(result, "IV_PROTO", std::to_string(cfg.proto));
+  for (const auto& [key, value] : cfg.extra)
+    add_line(result, key, value);
+  return result;
+}
+
+std::string peer_info_value(std::string_view peer_info, std::string_view key) {
+  while (!peer_info.empty()) {
+    auto line = peer_info.substr(0, peer_info.find('\n'));
+    if (line.size() > key.size() && line[key.size()] == '='
+        && line.substr(0, key.size()) == key)
+      return std::string{line.substr(key.size() + 1)};
+    peer_info.remove_prefix(std::min(line.size() + 1, peer_info.size()));
+  }
+  return {};
+}
+
+} // namespace vpn::protocol

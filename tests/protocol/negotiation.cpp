@@ -1,0 +1,484 @@
+// Negotiations against each other and against bare TLS engines.
+// spec: openvpn-wire 5.2, 5.9, 12.1
+
+#define CAF_SUITE protocol.negotiation
+
+#include "vpn/protocol/negotiation.hpp"
+
+#include "tests/support/test_pki.hpp"
+
+#include "caf/test/unit_test.hpp"
+
+#include <openssl/err.h>
+
+#include <random>
+
+using namespace vpn;
+using namespace vpn::protocol;
+using namespace vpn::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+instant at(duration since_start) {
+  return {time_point{} + 1000h + since_start, pki_now};
+}
+
+random_source seeded(unsigned seed) {
+  return [rng = std::mt19937{seed}](uint8_t* out, size_t n) mutable {
+    for (size_t i = 0; i < n; ++i)
+      out[i] = static_cast<uint8_t>(rng());
+  };
+}
+
+struct versions {
+  int min = 0x0303;
+  int max = 0;
+};
+constexpr versions tls12{0x0303, 0x0303};
+constexpr versions tls13{0x0304, 0x0304};
+
+negotiation_config config(role self, versions v = {}) {
+  negotiation_config cfg;
+  cfg.self = self;
+  auto tls = self == role::client ? client_tls_config() : server_tls_config();
+  tls.min_version = v.min;
+  tls.max_version = v.max;
+  cfg.tls = make_tls(tls);
+  cfg.options = make_options_string({self});
+  if (self == role::client) {
+    cfg.username = "alice";
+    cfg.password = secret{std::string_view{"wonderland"}};
+    cfg.peer_info = "IV_VER=test\nIV_PROTO=14\n";
+  }
+  return cfg;
+}
+
+const session_id client_sid{{1, 2, 3, 4, 5, 6, 7, 8}};
+const session_id server_sid{{9, 8, 7, 6, 5, 4, 3, 2}};
+
+/// A line per event, so that order and content are compared at once.
+struct describe_event {
+  std::string operator()(const tls_established& x) const {
+    return "established "
+           + (x.peer.empty() ? "nobody" : x.peer.front().common_name);
+  }
+  std::string operator()(const keys_exchanged& x) const {
+    return "exchanged " + x.username + ":" + std::string{x.password.text()};
+  }
+  std::string operator()(const text_received& x) const {
+    return "text " + x.text;
+  }
+  std::string operator()(const negotiation_failed& x) const {
+    return "failed " + to_string(x.what.why) + " " + x.what.text;
+  }
+};
+
+using events = std::vector<std::string>;
+events events_of(negotiation& x) {
+  events result;
+  while (auto e = x.poll_event())
+    result.push_back(std::visit(describe_event{}, *e));
+  return result;
+}
+
+std::string joined(const events& xs) {
+  std::string result;
+  for (auto& x : xs)
+    result += x + "; ";
+  return result;
+}
+
+struct negotiation_pair {
+  negotiation client;
+  negotiation server;
+
+  explicit negotiation_pair(versions v = {})
+    : negotiation_pair(config(role::client, v), config(role::server)) {}
+  negotiation_pair(negotiation_config c, negotiation_config s)
+    : client(std::move(c), seeded(1), at(0s)),
+      server(std::move(s), seeded(2), at(0s)) {
+    server.start(at(0s));
+    client.start(at(0s));
+  }
+  template <class From, class To>
+  static bool carry(From& from, To& to, size_t piece) {
+    auto any = false;
+    while (auto xs = from.poll_tls()) {
+      any = true;
+      for (byte_view rest{*xs}; !rest.empty(); rest = rest.from(piece))
+        to.handle_tls(rest.first(piece), at(1s));
+    }
+    return any;
+  }
+  /// Until both are silent.
+  static void exchange(negotiation& x, negotiation& y, size_t piece) {
+    for (auto busy = true; busy;) {
+      busy = carry(x, y, piece);
+      busy = carry(y, x, piece) || busy;
+    }
+    CAF_REQUIRE_EQUAL(ERR_peek_error(), 0u);
+  }
+  void drive(size_t piece = 100000) { exchange(client, server, piece); }
+};
+
+/// A bare TLS engine on the other side, to say what no negotiation would say.
+struct bare_pair {
+  negotiation x;
+  tls_engine peer;
+
+  explicit bare_pair(role self)
+    : x(config(self), seeded(1), at(0s)),
+      peer(make_tls(self == role::client ? server_tls_config()
+                                         : client_tls_config()),
+           pki_now) {
+    x.start(at(0s));
+    peer.start();
+    drive();
+  }
+  void drive() {
+    for (auto busy = true; busy;) {
+      busy = false;
+      while (auto xs = x.poll_tls()) {
+        peer.handle_input(*xs);
+        busy = true;
+      }
+      while (auto xs = peer.poll_output()) {
+        x.handle_tls(*xs, at(1s));
+        busy = true;
+      }
+    }
+  }
+  void say(byte_view record) {
+    CAF_REQUIRE(peer.send(record));
+    drive();
+  }
+  void say(std::string_view record) { say(byte_view{record}); }
+};
+
+key_method_record record_of(role from) {
+  key_method_record x;
+  seeded(77)(x.source.random1.data(), 32);
+  x.options = make_options_string({from});
+  return x;
+}
+
+} // namespace
+
+CAF_TEST(a client and a server agree) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{v};
+    CAF_CHECK(!x.client.exchanged());
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.client)),
+                    "established server; exchanged :; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.server)),
+                    "established client; exchanged alice:wonderland; ");
+    CAF_CHECK(x.client.exchanged());
+    CAF_CHECK(x.server.exchanged());
+  }
+}
+
+CAF_TEST(both ends learn options and peer info of each other) {
+  negotiation_pair x;
+  x.drive();
+  auto exchanged = [](negotiation& n) {
+    CAF_REQUIRE(std::holds_alternative<tls_established>(*n.poll_event()));
+    return std::get<keys_exchanged>(*n.poll_event());
+  };
+  auto at_server = exchanged(x.server);
+  CAF_CHECK_EQUAL(at_server.remote_options,
+                  make_options_string({role::client}));
+  CAF_CHECK_EQUAL(at_server.remote_peer_info, "IV_VER=test\nIV_PROTO=14\n");
+  auto at_client = exchanged(x.client);
+  CAF_CHECK_EQUAL(at_client.remote_options,
+                  make_options_string({role::server}));
+  CAF_CHECK_EQUAL(at_client.remote_peer_info, "");
+}
+
+CAF_TEST(bytes may come one at a time) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{v};
+    x.drive(1);
+    CAF_CHECK(x.client.exchanged());
+    CAF_CHECK(x.server.exchanged());
+  }
+}
+
+CAF_TEST(both derivations give both ends the same keys) {
+  for (auto v : {tls12, tls13}) {
+    for (auto how : {key_derivation::legacy_prf, key_derivation::tls_ekm}) {
+      negotiation_pair x{v};
+      auto early = x.client.derive(how, client_sid, server_sid);
+      CAF_CHECK(!early && early.error() == errc::wrong_state);
+      x.drive();
+      auto a = x.client.derive(how, client_sid, server_sid);
+      auto b = x.server.derive(how, client_sid, server_sid);
+      CAF_REQUIRE(a);
+      CAF_REQUIRE(b);
+      CAF_CHECK(a->view() == b->view());
+      CAF_CHECK(!(a->view() == key_block{}.view()));
+      // The randomness is gone.
+      auto again = x.client.derive(how, client_sid, server_sid);
+      CAF_CHECK(!again && again.error() == errc::wrong_state);
+    }
+  }
+}
+
+CAF_TEST(the legacy keys are those of the records on the wire) {
+  bare_pair x{role::server};
+  auto theirs = record_of(role::client);
+  seeded(5)(theirs.source.pre_master.data(), 48);
+  x.say(write_key_method(theirs, role::client).view());
+  auto ours = x.peer.poll_record();
+  CAF_REQUIRE(ours);
+  auto parsed = read_key_method(ours->view(), role::server);
+  CAF_REQUIRE(parsed);
+  auto expected
+    = derive_by_prf(theirs.source, parsed->source, client_sid, server_sid);
+  auto keys = x.x.derive(key_derivation::legacy_prf, client_sid, server_sid);
+  CAF_REQUIRE(keys);
+  CAF_CHECK(keys->view() == expected->view());
+}
+
+CAF_TEST(text flows both ways in order) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{v};
+    x.drive();
+    events_of(x.client);
+    events_of(x.server);
+    x.client.send_text("PUSH_REQUEST");
+    x.server.send_text("PUSH_REPLY,one");
+    x.server.send_text("PUSH_REPLY,two");
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.server)), "text PUSH_REQUEST; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.client)),
+                    "text PUSH_REPLY,one; text PUSH_REPLY,two; ");
+  }
+}
+
+CAF_TEST(early text waits until both records are exchanged) {
+  negotiation_pair x;
+  x.server.send_text("from server");
+  x.client.send_text("from client");
+  x.drive();
+  CAF_CHECK_EQUAL(joined(events_of(x.server)),
+                  "established client; exchanged alice:wonderland; "
+                  "text from client; ");
+  CAF_CHECK_EQUAL(joined(events_of(x.client)),
+                  "established server; exchanged :; text from server; ");
+}
+
+CAF_TEST(a server is silent until the client has sent its record) {
+  bare_pair x{role::server};
+  x.x.send_text("too early");
+  x.drive();
+  CAF_CHECK_EQUAL(joined(events_of(x.x)), "established client; ");
+  CAF_CHECK(!x.peer.poll_record());
+  x.say(write_key_method(record_of(role::client), role::client).view());
+  CAF_CHECK_EQUAL(joined(events_of(x.x)), "exchanged :; ");
+  auto first = x.peer.poll_record();
+  CAF_REQUIRE(first);
+  CAF_CHECK(read_key_method(first->view(), role::server));
+  auto second = x.peer.poll_record();
+  CAF_REQUIRE(second);
+  CAF_CHECK(second->text() == std::string_view("too early\0", 10));
+}
+
+CAF_TEST(a client speaks first) {
+  bare_pair x{role::client};
+  auto record = x.peer.poll_record();
+  CAF_REQUIRE(record);
+  auto parsed = read_key_method(record->view(), role::client);
+  CAF_REQUIRE(parsed);
+  CAF_CHECK_EQUAL(parsed->username, "alice");
+  CAF_CHECK(!x.x.exchanged());
+  x.x.send_text("too early");
+  x.drive();
+  CAF_CHECK(!x.peer.poll_record());
+}
+
+CAF_TEST(texts are split at NUL and cleaned) {
+  bare_pair x{role::client};
+  x.say(write_key_method(record_of(role::server), role::server).view());
+  events_of(x.x);
+  auto received = [&](std::string_view record) {
+    x.say(record);
+    return joined(events_of(x.x));
+  };
+  using namespace std::string_view_literals;
+  CAF_CHECK_EQUAL(received("one\0two\0"sv), "text one; text two; ");
+  CAF_CHECK_EQUAL(received("AUTH_FAILED,no\r\n\0"sv), "text AUTH_FAILED,no; ");
+  CAF_CHECK_EQUAL(received("no end"sv), "");
+  CAF_CHECK_EQUAL(received("one\0tail"sv), "text one; ");
+  CAF_CHECK_EQUAL(received("\0\0\r\n\0"sv), "");
+  CAF_CHECK_EQUAL(x.x.bad_texts(), 0u);
+  CAF_CHECK_EQUAL(received("a\x1b[2J\0good\0"sv), "text good; ");
+  CAF_CHECK_EQUAL(received("a\nb\0"sv), "");
+  CAF_CHECK_EQUAL(received("\xc3\xa4\0\x7f\0~ \0"sv), "text ~ ; ");
+  CAF_CHECK_EQUAL(x.x.bad_texts(), 4u);
+  CAF_CHECK_EQUAL(received(std::string(16383, 'x') + '\0'),
+                  "text " + std::string(16383, 'x') + "; ");
+}
+
+CAF_TEST(a text is one record with one NUL) {
+  bare_pair x{role::client};
+  x.peer.poll_record();
+  x.say(write_key_method(record_of(role::server), role::server).view());
+  x.x.send_text(std::string("first\0second", 12));
+  x.x.send_text(std::string(16383, 'y'));
+  x.drive();
+  auto record = x.peer.poll_record();
+  CAF_REQUIRE(record);
+  CAF_CHECK(record->text() == std::string_view("first\0", 6));
+  record = x.peer.poll_record();
+  CAF_REQUIRE(record);
+  CAF_CHECK_EQUAL(record->size(), 16384u);
+  events_of(x.x);
+  x.x.send_text(std::string(16384, 'y'));
+  CAF_CHECK_EQUAL(joined(events_of(x.x)),
+                  "failed internal a text message of 16384 bytes does not fit "
+                  "a TLS record; ");
+}
+
+CAF_TEST(silence ends with the hand window) {
+  negotiation x{config(role::client), seeded(1), at(0s)};
+  CAF_CHECK(x.poll_timeout() == at(60s).steady);
+  // The window began when the negotiation was made.
+  x.start(at(20s));
+  CAF_CHECK(x.poll_timeout() == at(60s).steady);
+  x.handle_timeout(at(60s - 1ns));
+  CAF_CHECK(events_of(x).empty());
+  x.handle_timeout(at(60s));
+  CAF_CHECK_EQUAL(joined(events_of(x)),
+                  "failed no_answer TLS key negotiation failed to occur "
+                  "within 60 seconds; ");
+  CAF_CHECK(!x.poll_timeout());
+  x.handle_timeout(at(120s));
+  CAF_CHECK(events_of(x).empty());
+}
+
+CAF_TEST(a peer that stops after TLS is another failure) {
+  bare_pair x{role::client};
+  CAF_CHECK_EQUAL(joined(events_of(x.x)), "established server; ");
+  x.x.handle_timeout(at(61s));
+  CAF_CHECK_EQUAL(joined(events_of(x.x)),
+                  "failed tls_failed TLS key negotiation failed to occur "
+                  "within 60 seconds; ");
+}
+
+CAF_TEST(the hand window is configurable and ends with the exchange) {
+  auto cfg = config(role::client);
+  cfg.hand_window = 7s;
+  negotiation x{std::move(cfg), seeded(1), at(0s)};
+  x.start(at(0s));
+  x.handle_tls(bytes{}, at(7s));
+  CAF_CHECK_EQUAL(joined(events_of(x)),
+                  "failed no_answer TLS key negotiation failed to occur "
+                  "within 7 seconds; ");
+  negotiation_pair y;
+  y.drive();
+  CAF_CHECK(!y.client.poll_timeout());
+  events_of(y.client);
+  y.client.handle_timeout(at(1h));
+  CAF_CHECK(events_of(y.client).empty());
+}
+
+CAF_TEST(a rejected certificate ends both negotiations) {
+  auto client = client_tls_config();
+  client.cert = pki().foreign_client.cert;
+  client.key = secret{std::string_view{pki().foreign_client.key}};
+  auto cfg = config(role::client);
+  cfg.tls = make_tls(client);
+  negotiation_pair x{std::move(cfg), config(role::server)};
+  x.drive();
+  auto at_server = events_of(x.server);
+  CAF_REQUIRE_EQUAL(at_server.size(), 1u);
+  CAF_CHECK(at_server[0].rfind("failed certificate_rejected the client's", 0)
+            == 0);
+  // TLS 1.3 tells the client late.
+  auto at_client = events_of(x.client);
+  CAF_REQUIRE_EQUAL(at_client.size(), 2u);
+  CAF_CHECK_EQUAL(at_client[0], "established server");
+  CAF_CHECK(at_client[1].rfind("failed certificate_rejected the server does "
+                               "not accept our certificate",
+                               0)
+            == 0);
+}
+
+CAF_TEST(everything is ignored after a failure) {
+  negotiation_pair x;
+  x.client.handle_timeout(at(60s));
+  CAF_CHECK_EQUAL(events_of(x.client).size(), 1u);
+  while (x.client.poll_tls()) {
+    // The ClientHello of before.
+  }
+  x.client.start(at(61s));
+  x.client.send_text("hello");
+  x.client.handle_tls(bytes(100, 0x16), at(61s));
+  CAF_CHECK(events_of(x.client).empty());
+  CAF_CHECK(!x.client.poll_tls());
+  CAF_CHECK(!x.client.poll_timeout());
+  CAF_CHECK(!x.client.derive(key_derivation::tls_ekm, client_sid, server_sid));
+}
+
+CAF_TEST(a peer that leaves after the exchange is a failure) {
+  negotiation_pair x;
+  x.drive();
+  events_of(x.client);
+  x.client.handle_tls(bytes(100, 0x16), at(2s));
+  auto xs = events_of(x.client);
+  CAF_REQUIRE_EQUAL(xs.size(), 1u);
+  CAF_CHECK(xs[0].rfind("failed tls_failed TLS failed: ", 0) == 0);
+  // The server learns it by an alert.
+  events_of(x.server);
+  x.drive();
+  CAF_CHECK_EQUAL(events_of(x.server).size(), 1u);
+}
+
+CAF_TEST(bytes before the start begin the negotiation) {
+  negotiation client{config(role::client), seeded(1), at(0s)};
+  negotiation server{config(role::server), seeded(2), at(0s)};
+  client.start(at(0s));
+  negotiation_pair::exchange(client, server, 1000);
+  CAF_CHECK(server.exchanged());
+}
+
+CAF_TEST(every cut of a record ends in one of two ways) {
+  auto whole = write_key_method(record_of(role::server), role::server);
+  for (size_t n = 1; n < whole.size(); n += n < 60 ? 13 : 1) {
+    bare_pair x{role::client};
+    events_of(x.x);
+    x.say(whole.view().first(n));
+    auto xs = joined(events_of(x.x));
+    // Only trailing strings may be missing: three times two bytes.
+    auto complete = n + 6 >= whole.size() && (whole.size() - n) % 2 == 0;
+    CAF_CHECK_EQUAL(xs, complete ? "exchanged :; "
+                                 : "failed tls_failed the peer's key method 2 "
+                                   "record is malformed: truncated; ");
+  }
+}
+
+CAF_TEST(records of random bytes never do harm) {
+  std::mt19937 rng{99};
+  for (auto round = 0; round < 150; ++round) {
+    bare_pair x{round % 2 == 0 ? role::client : role::server};
+    for (auto i = 0; i < 4 && !x.peer.failed(); ++i) {
+      bytes xs(1 + rng() % 3000);
+      for (auto& b : xs)
+        b = static_cast<uint8_t>(rng());
+      if (rng() % 2 == 0) {
+        // A head that is fine, and strings that are not.
+        std::fill_n(xs.begin(), std::min<size_t>(4, xs.size()), uint8_t{0});
+        if (xs.size() > 4)
+          xs[4] = 2;
+      }
+      x.say(xs);
+    }
+    for (auto& e : events_of(x.x))
+      CAF_REQUIRE(e.rfind("text", 0) == 0 || e.rfind("failed", 0) == 0
+                  || e.rfind("established", 0) == 0
+                  || e.rfind("exchanged", 0) == 0);
+    CAF_REQUIRE_EQUAL(ERR_peek_error(), 0u);
+  }
+}
