@@ -1,0 +1,27 @@
+// How packets leave this host before the tunnel changes it.
+// spec: openvpn-wire 7.3
+#pragma once
+
+#include <optional>
+
+#include "setup_context.hpp"
+
+namespace vpn::actors {
+
+struct host_survey {
+  std::optional<kernel_route> default4;
+  std::optional<kernel_route> default6;
+  /// The way to the server, if it needs a route of its own to go around the
+  /// tunnel; absent when nothing of the tunnel takes it in, when it is this
+  /// host itself, and when nobody knows it.
+  std::optional<kernel_route> to_server;
+
+  const std::optional<kernel_route>& default_route(family kind) const {
+    return kind == family::v6 ? default6 : default4;
+  }
+};
+
+/// Asks the kernel; changes nothing.
+expected<host_survey, failure> survey_host(setup_context& context);
+
+} // namespace vpn::actors

@@ -1,0 +1,154 @@
+// Decides which changes of the host make a tunnel, and in which order.
+// spec: openvpn-wire 7.2
+#include "tunnel_setup.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "host_survey.hpp"
+#include "route_setup.hpp"
+
+namespace vpn::actors {
+
+namespace {
+
+using protocol::topology;
+using protocol::tunnel_config;
+
+/// IPv6 does not exist on a device with a smaller MTU.
+constexpr uint32_t min_mtu_v6 = 1280;
+
+/// The kernel has no IPv6 here, or it was switched off.
+bool is_without_v6(int code) {
+  return code == EACCES || code == EOPNOTSUPP || code == EAFNOSUPPORT;
+}
+
+outcome set_value(setup_context& context, host_change_kind kind,
+                  uint32_t before, uint32_t after) {
+  if (before == after)
+    return done;
+  auto x = context.device_change(kind);
+  x.before = before;
+  x.after = after;
+  return context.change(x);
+}
+
+outcome check_mtu(setup_context& context) {
+  auto& tunnel = context.tunnel;
+  auto redirects = context.redirects(family::v6);
+  if (tunnel.mtu >= min_mtu_v6 || (!tunnel.address6 && !redirects))
+    return done;
+  auto text = "IPv6 needs an MTU of 1280 or more, the tunnel has "
+              + std::to_string(tunnel.mtu);
+  // What is to go through the tunnel must not leak out beside it.
+  if (redirects)
+    return failure{reason::host_failed, std::move(text)};
+  context.warn("no IPv6 in the tunnel: " + text);
+  context.without_v6 = true;
+  return done;
+}
+
+outcome set_link(setup_context& context) {
+  using kind = host_change_kind;
+  auto& device = context.device;
+  auto& tunnel = context.tunnel;
+  if (auto result = set_value(context, kind::mtu_set, device.mtu, tunnel.mtu);
+      !result)
+    return result;
+  // A queue of none is no queue discipline at all; nobody means that.
+  if (tunnel.tx_queue_length > 0)
+    if (auto result = set_value(context, kind::tx_queue_set,
+                                device.tx_queue_length, tunnel.tx_queue_length);
+        !result)
+      return result;
+  // The peer knows nothing of an address the kernel invents, so do without. If
+  // that is refused, the peer drops its packets.
+  if (device.address_generation)
+    static_cast<void>(set_value(context, kind::address_generation_set,
+                                *device.address_generation,
+                                address_generation_none));
+  if (device.up)
+    return done;
+  return context.change(context.device_change(kind::link_up));
+}
+
+outcome add_address_v4(setup_context& context) {
+  auto& tunnel = context.tunnel;
+  if (!tunnel.address4)
+    return done;
+  auto x = context.device_change(host_change_kind::address_added);
+  x.prefix = *tunnel.address4;
+  if (tunnel.layout != topology::subnet) {
+    x.prefix.length = 32;
+    x.gateway = tunnel.peer4;
+  }
+  if (!is_valid(x.prefix) || x.prefix.address.kind != family::v4)
+    return failure{reason::host_failed,
+                   "the IPv4 address of the tunnel is not one"};
+  return context.change(x);
+}
+
+outcome add_address_v6(setup_context& context, bool has_v6_elsewhere) {
+  auto& tunnel = context.tunnel;
+  if (!tunnel.address6 || context.without_v6)
+    return done;
+  auto x = context.device_change(host_change_kind::address_added);
+  x.prefix = *tunnel.address6;
+  if (!is_valid(x.prefix) || x.prefix.address.kind != family::v6)
+    return failure{reason::host_failed,
+                   "the IPv6 address of the tunnel is not one"};
+  auto result = context.make(x);
+  if (result)
+    return done;
+  auto& why = result.error();
+  if (why.code == EEXIST) {
+    context.warn("was so before, and stays as it is: " + to_command(x));
+    return done;
+  }
+  // A host without IPv6 must still get its IPv4 tunnel. One that has IPv6
+  // elsewhere would leak what its user wants in the tunnel.
+  if (!is_without_v6(why.code)
+      || (context.redirects(family::v6) && has_v6_elsewhere))
+    return refused(x, why);
+  context.warn("no IPv6 in the tunnel: " + why.text);
+  context.without_v6 = true;
+  return done;
+}
+
+outcome run(setup_context& context) {
+  if (auto result = check_mtu(context); !result)
+    return result;
+  auto before = survey_host(context);
+  if (!before)
+    return before.error();
+  route_setup routes{context, *before};
+  // The server's route comes before the addresses, since the tunnel's own
+  // network may be one that the server is in.
+  if (auto result = set_link(context); !result)
+    return result;
+  if (auto result = routes.exempt_server(); !result)
+    return result;
+  if (auto result = add_address_v4(context); !result)
+    return result;
+  if (auto result = add_address_v6(context, before->default6.has_value());
+      !result)
+    return result;
+  if (auto result = routes.add_pushed_routes(); !result)
+    return result;
+  if (auto result = routes.redirect_v4(); !result)
+    return result;
+  return routes.redirect_v6();
+}
+
+} // namespace
+
+expected<std::vector<std::string>, failure>
+set_up_tunnel(netlink& kernel, const tunnel_config& tunnel,
+              const link_state& device, const change_maker& make) {
+  setup_context context{kernel, tunnel, device, make, {}, false};
+  if (auto result = run(context); !result)
+    return result.error();
+  return std::move(context.warnings);
+}
+
+} // namespace vpn::actors
