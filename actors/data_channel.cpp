@@ -1,0 +1,176 @@
+#include "vpn/actors/data_channel.hpp"
+
+#include "vpn/actors/actor_timer.hpp"
+#include "vpn/actors/handlers.hpp"
+#include "vpn/actors/homed.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace vpn::actors {
+
+namespace {
+
+struct data_channel_state {
+  static inline const char* name = "data_channel";
+  data_channel_state() = default;
+  const clock_source* clock = nullptr;
+  protocol::data_channel channel;
+  pool_ptr sealed;
+  batch_down_actor wire;
+  batch_up_actor tun;
+  data_observer_actor observer;
+  /// Sealed packets on their way: one slab collects across batches until the
+  /// round ends.
+  batch_ptr open;
+  /// The first packets of a peer may overtake the key they need: one batch
+  /// waits for it.
+  batch_ptr parked;
+  std::unique_ptr<io_loop::hook> at_end_of_round;
+  actor_timer timer;
+};
+
+class data_channel_impl final
+  : public homed<data_channel_actor::stateful_base<data_channel_state>> {
+public:
+  data_channel_impl(caf::actor_config& cfg, io_loop* home, pool_ptr sealed,
+                    const clock_source* clock, batch_down_actor wire,
+                    data_observer_actor observer)
+    : homed(cfg, home) {
+    state.sealed = std::move(sealed);
+    state.clock = clock;
+    state.wire = std::move(wire);
+    state.observer = std::move(observer);
+  }
+
+  behavior_type make_behavior() override {
+    install_handlers(this);
+    if (home() != nullptr)
+      state.at_end_of_round
+        = home()->at_end_of_round(flush_stage::data_channel, [this] {
+            flush();
+          });
+    return {
+      [this](atom::attach, const batch_up_actor& tun) {
+        state.tun = tun;
+      },
+      [this](const protocol::data_channel_config& cfg) {
+        state.channel.configure(cfg, state.clock->now());
+        drain();
+      },
+      [this](atom::timeout) {
+        state.timer.fired();
+        state.channel.handle_timeout(state.clock->now());
+        drain();
+      },
+      // path: inbound 3/4
+      [this](atom::up, batch_ptr& batch) {
+        receive(std::move(batch));
+      },
+      // path: outbound 2/4
+      [this](atom::down, batch_ptr& batch) {
+        transmit(*batch);
+      },
+      [this](atom::install, const data_key_box& box) -> caf::result<uint8_t> {
+        return install(*box.spec);
+      },
+      [this](atom::heard) {
+        state.channel.handle_heard(state.clock->now());
+      },
+      [this](atom::shutdown) {
+        flush();
+        return status();
+      },
+      [this](atom::status) {
+        return status();
+      },
+    };
+  }
+
+private:
+  void receive(batch_ptr batch) {
+    if (!state.channel.has_key()) {
+      if (state.parked)
+        state.channel.statistics().drops.count(errc::no_key, batch->count);
+      else
+        state.parked = std::move(batch);
+      return;
+    }
+    state.channel.open(*batch, state.clock->now());
+    if (batch->count > 0 && state.tun)
+      send(state.tun, atom::up_v, std::move(batch));
+    drain();
+  }
+
+  void transmit(packet_batch& batch) {
+    auto now = state.clock->now();
+    while (true) {
+      if (!state.open && !(state.open = state.sealed->get())) {
+        // Back-pressure failed to hold TUN: what is left is lost here.
+        state.channel.drop_rest(batch);
+        break;
+      }
+      if (state.channel.seal(batch, *state.open, now))
+        break;
+      flush();
+    }
+    if (home() == nullptr)
+      flush();
+    drain();
+  }
+
+  void flush() {
+    if (state.open && state.open->count > 0)
+      send(state.wire, atom::down_v, std::move(state.open));
+  }
+
+  caf::result<uint8_t> install(const protocol::data_key_spec& spec) {
+    auto ok = state.channel.install(spec, state.clock->now());
+    if (!ok)
+      return caf::make_error(caf::sec::runtime_error, to_string(ok.error()));
+    if (state.parked)
+      receive(std::move(state.parked));
+    drain();
+    return spec.key_id;
+  }
+
+  void drain() {
+    while (auto event = state.channel.poll_event())
+      send(state.observer, data_fact{*event});
+    auto now = state.clock->now();
+    if (state.open || (state.open = state.sealed->get())) {
+      if (state.channel.poll_ping(*state.open, now) && home() == nullptr)
+        flush();
+    }
+    timer_arm();
+  }
+
+  void timer_arm() {
+    state.timer.arm<data_channel_actor>(this, state.channel.poll_timeout());
+  }
+
+  layer_status status() const {
+    const auto& x = state.channel.statistics();
+    return {data_channel_state::name,
+            "packets in " + std::to_string(x.packets_opened) + ", out "
+              + std::to_string(x.packets_sealed) + ", bytes in "
+              + std::to_string(x.bytes_opened) + ", out "
+              + std::to_string(x.bytes_sealed) + ", pings in "
+              + std::to_string(x.pings_received) + ", out "
+              + std::to_string(x.pings_sent) + ", dropped [" + x.drops.text()
+              + "]"};
+  }
+};
+
+} // namespace
+
+data_channel_actor spawn_data_channel(caf::actor_system& sys, io_loop* home,
+                                      pool_ptr sealed,
+                                      const clock_source* clock,
+                                      batch_down_actor wire,
+                                      data_observer_actor observer) {
+  return sys.spawn<data_channel_impl>(home, std::move(sealed), clock,
+                                      std::move(wire), std::move(observer));
+}
+
+} // namespace vpn::actors

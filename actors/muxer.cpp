@@ -1,0 +1,158 @@
+#include "vpn/actors/muxer.hpp"
+
+#include "vpn/actors/handlers.hpp"
+#include "vpn/actors/homed.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <array>
+
+namespace vpn::actors {
+
+namespace {
+
+struct muxer_state {
+  static inline const char* name = "muxer";
+  muxer_state() = default;
+  const clock_source* clock = nullptr;
+  std::optional<protocol::control_mux> mux;
+  wire_actor wire;
+  mux_observer_actor observer;
+  data_upper_actor data;
+  std::array<control_sink_actor, 8> negotiations;
+  error_counters drops;
+  uint64_t control_in = 0, control_out = 0;
+};
+
+class muxer final : public homed<muxer_actor::stateful_base<muxer_state>> {
+public:
+  muxer(caf::actor_config& cfg, io_loop* home,
+        std::shared_ptr<const muxer_arguments> args, const clock_source* clock,
+        wire_actor wire, mux_observer_actor observer)
+    : homed(cfg, home) {
+    state.clock = clock;
+    state.wire = std::move(wire);
+    state.observer = std::move(observer);
+    auto made = protocol::control_mux::make(args->mux, args->random);
+    if (made)
+      state.mux.emplace(std::move(*made));
+  }
+
+  behavior_type make_behavior() override {
+    install_handlers(this);
+    if (!state.mux)
+      quit(caf::make_error(caf::sec::runtime_error, "bad wrapping key"));
+    return {
+      [this](atom::attach, const data_upper_actor& data) {
+        state.data = data;
+      },
+      [this](atom::attach, uint8_t key_id, const control_sink_actor& reliable,
+             const payload_limit_actor& control) {
+        attach(key_id, reliable, control);
+      },
+      [this](atom::detach, uint8_t key_id) {
+        state.mux->detach(key_id);
+        state.negotiations[key_id & 7] = nullptr;
+      },
+      [this](atom::allow, uint8_t key_id) {
+        state.mux->allow_soft_reset(key_id);
+      },
+      // path: inbound 2/4
+      [this](atom::up, batch_ptr& batch) {
+        receive(std::move(batch));
+      },
+      // path: outbound 3/4
+      [this](atom::down, batch_ptr& batch) {
+        send(state.wire, atom::down_v, std::move(batch));
+      },
+      [this](protocol::control_packet& pkt) {
+        transmit(std::move(pkt));
+      },
+      [this](atom::shutdown) {
+        return status();
+      },
+      [this](atom::status) {
+        return status();
+      },
+    };
+  }
+
+private:
+  void attach(uint8_t key_id, const control_sink_actor& reliable,
+              const payload_limit_actor& control) {
+    state.negotiations[key_id & 7] = reliable;
+    send(control,
+         payload_limit{static_cast<uint32_t>(state.mux->max_payload())});
+    for (auto& pkt : state.mux->attach(key_id))
+      deliver(std::move(pkt));
+  }
+
+  void transmit(protocol::control_packet pkt) {
+    control_datagram wrapped;
+    wrapped.data = state.mux->seal(std::move(pkt), state.clock->now());
+    if (wrapped.data.empty()) {
+      state.drops.count(errc::tls_failed);
+      return;
+    }
+    ++state.control_out;
+    send<caf::message_priority::high>(state.wire, std::move(wrapped));
+  }
+
+  /// Takes the control packets out of a batch; the rest goes on as it is.
+  void receive(batch_ptr batch) {
+    uint32_t kept = 0;
+    for (const auto& run : *batch) {
+      if (run.length > 0 && protocol::is_data(*batch->at(run))) {
+        batch->runs[kept++] = run;
+        continue;
+      }
+      ++state.control_in;
+      auto ok = state.mux->handle_datagram(batch->view(run));
+      if (!ok)
+        state.drops.count(ok.error());
+      drain();
+    }
+    batch->count = kept;
+    if (kept > 0 && state.data)
+      send(state.data, atom::up_v, std::move(batch));
+  }
+
+  void drain() {
+    while (auto event = state.mux->poll_event()) {
+      if (auto* x = std::get_if<protocol::mux_delivery>(&*event)) {
+        if (state.data)
+          send<caf::message_priority::high>(state.data, atom::heard_v);
+        deliver(std::move(x->packet));
+      } else if (auto* y = std::get_if<protocol::mux_soft_reset>(&*event)) {
+        send(state.observer, soft_reset_seen{y->key_id});
+      } else if (auto* z = std::get_if<protocol::mux_peer_known>(&*event)) {
+        send(state.observer, peer_known{z->local, z->remote});
+      }
+    }
+  }
+
+  void deliver(protocol::control_packet pkt) {
+    const auto& to = state.negotiations[pkt.key_id & 7];
+    if (to)
+      send(to, std::move(pkt));
+  }
+
+  layer_status status() const {
+    return {muxer_state::name, "control in " + std::to_string(state.control_in)
+                                 + ", out " + std::to_string(state.control_out)
+                                 + ", dropped [" + state.drops.text() + "]"};
+  }
+};
+
+} // namespace
+
+muxer_actor spawn_muxer(caf::actor_system& sys, io_loop* home,
+                        std::shared_ptr<const muxer_arguments> args,
+                        const clock_source* clock, wire_actor wire,
+                        mux_observer_actor observer) {
+  return sys.spawn<muxer>(home, std::move(args), clock, std::move(wire),
+                          std::move(observer));
+}
+
+} // namespace vpn::actors

@@ -1,0 +1,107 @@
+#include "vpn/actors/tls.hpp"
+
+#include "vpn/actors/handlers.hpp"
+
+namespace vpn::actors {
+
+namespace {
+
+/// DATA CHANNEL answers within microseconds; this is for one that is stuck.
+constexpr auto install_limit = std::chrono::seconds{5};
+
+} // namespace
+
+void tls_state::drain() { // every handler ends here; nothing else sends
+  while (auto data = negotiation->poll_tls())
+    self->send(below, tls_bytes{std::move(*data)});
+  while (auto event = negotiation->poll_event())
+    report(std::move(*event));
+  timer.arm<tls_actor>(self, negotiation->poll_timeout());
+}
+
+void tls_state::report(protocol::negotiation_event event) {
+  self->send(observer, negotiation_fact{key_id, std::move(event)});
+}
+
+void tls_state::derive(const protocol::derive_key& what) {
+  auto block = negotiation->derive(what.derivation, what.client, what.server);
+  if (!block) {
+    report(protocol::negotiation_failed{
+      {reason::tls_failed,
+       "cannot derive the data key: " + to_string(block.error())}});
+    return;
+  }
+  auto spec = std::make_shared<protocol::data_key_spec>();
+  spec->key_id = key_id;
+  spec->cipher = what.cipher;
+  spec->self = own_role;
+  spec->peer_id = what.peer_id;
+  spec->keys = *block;
+  // A request, since the order of messages is known per sender only: the key
+  // must be there before SUPERVISOR says so to the peer.
+  self->request(keys, install_limit, atom::install_v, data_key_box{spec})
+    .then(
+      [this](uint8_t installed) {
+        self->send(observer, key_installed{installed});
+      },
+      [this](const caf::error& err) {
+        report(protocol::negotiation_failed{
+          {reason::internal,
+           "cannot install the data key: " + self->system().render(err)}});
+      });
+}
+
+tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
+                             std::shared_ptr<const tls_arguments> args,
+                             const clock_source* clock, tls_sink_actor below,
+                             key_sink_actor keys,
+                             negotiation_observer_actor observer) {
+  install_handlers(self);
+  auto& st = self->state;
+  st.self = self;
+  st.clock = clock;
+  st.own_role = args->negotiation.self;
+  st.key_id = args->negotiation.key_id;
+  st.negotiation.emplace(args->negotiation, args->random, clock->now());
+  st.below = std::move(below);
+  st.keys = std::move(keys);
+  st.observer = std::move(observer);
+  st.drain(); // the hand window runs from here
+  return {
+    [&st](const protocol::derive_key& x) {
+      st.derive(x);
+      st.drain();
+    },
+    [&st](text_command& x) {
+      st.negotiation->send_text(std::move(x.text));
+      st.drain();
+    },
+    [&st](atom::timeout) {
+      st.timer.fired();
+      st.negotiation->handle_timeout(st.clock->now());
+      st.drain();
+    },
+    [&st](const reset_arrived&) {
+      st.negotiation->start(st.clock->now());
+      st.drain();
+    },
+    [&st](const tls_bytes& x) {
+      st.negotiation->handle_tls(x.data, st.clock->now());
+      st.drain();
+    },
+    [&st](atom::shutdown) {
+      return layer_status{tls_state::name, st.negotiation->exchanged()
+                                             ? "keys exchanged"
+                                             : "not established"};
+    },
+    [&st](atom::status) {
+      return layer_status{
+        tls_state::name,
+        std::string{st.negotiation->exchanged() ? "keys exchanged"
+                                                : "not established"}
+          + ", bad texts " + std::to_string(st.negotiation->bad_texts())};
+    },
+  };
+}
+
+} // namespace vpn::actors

@@ -1,0 +1,331 @@
+#include "vpn/protocol/control_packet.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+
+#include "socket_options.hpp"
+#include <netinet/udp.h>
+
+#ifndef UDP_SEGMENT
+#  define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#  define UDP_GRO 104
+#endif
+
+namespace vpn::actors {
+
+namespace {
+
+/// A GRO super-datagram is at most 64 KiB; a smaller buffer cuts it silently.
+constexpr size_t receive_buffer = 65536;
+/// Messages of one recvmmsg. Peers that send singles need many; when GRO joins
+/// them a few are plenty and stay in the cache.
+constexpr unsigned many_messages = 32;
+constexpr unsigned few_messages = 4;
+/// Runs of one sendmmsg.
+constexpr size_t send_messages = 64;
+/// Wrapped control packets that may wait; RELIABLE repeats what is dropped.
+constexpr size_t max_control_queue = 64;
+/// Immediate retries when the device queue is full.
+constexpr int buffer_retries = 3;
+
+class udp_transport final : public transport {
+public:
+  explicit udp_transport(const network_config& cfg) : cfg_(cfg) {}
+
+  outcome open() override {
+    auto made = make_socket(cfg_);
+    if (!made) {
+      error_ = made.error();
+      return outcome::dead;
+    }
+    fd_ = std::move(*made);
+    // A connected socket takes packets of this peer only, and needs no route
+    // look-up per packet.
+    auto sa = to_socket_address(cfg_.remote);
+    if (connect(fd_.get(), sa.get(), sa.size) != 0) {
+      error_ = socket_failure("cannot reach " + to_string(cfg_.remote), errno);
+      return outcome::dead;
+    }
+    int one = 1, zero = 0;
+    gro_ = setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &one, sizeof(one)) == 0;
+    gso_
+      = setsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &zero, sizeof(zero)) == 0;
+    // A forged ICMP must not shrink the path: packets above the MTU are
+    // fragmented instead, as the stock client has it.
+    int omit = cfg_.remote.address.kind == family::v6 ? IPV6_PMTUDISC_DONT
+                                                      : IP_PMTUDISC_DONT;
+    if (cfg_.remote.address.kind == family::v6)
+      setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit,
+                 sizeof(omit));
+    else
+      setsockopt(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+    return outcome::done;
+  }
+
+  outcome handle_connect() override { return outcome::done; }
+
+  // -- receiving --
+
+  outcome receive(packet_batch& into) override {
+    return receive_messages(into, messages_, false);
+  }
+
+  outcome receive_control_only(packet_batch& into) override {
+    return receive_messages(into, 1, true);
+  }
+
+  // -- sending --
+
+  void queue(bytes control) override {
+    if (control_.size() < max_control_queue)
+      control_.push_back(std::move(control));
+    else
+      ++dropped_;
+  }
+
+  void queue(batch_ptr data) override { data_.push_back(std::move(data)); }
+
+  outcome flush() override {
+    while (!control_.empty()) {
+      auto& x = control_.front();
+      if (send(fd_.get(), x.data(), x.size(), 0) < 0) {
+        if (errno == EINTR)
+          continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+          return outcome::blocked;
+        ++send_errors_;
+      }
+      control_.pop_front();
+    }
+    while (!data_.empty()) {
+      if (!send_runs(*data_.front()))
+        return outcome::blocked;
+      data_.pop_front();
+      next_run_ = 0;
+      next_offset_ = 0;
+    }
+    return outcome::done;
+  }
+
+  int fd() const noexcept override { return fd_.get(); }
+  endpoint local() const override { return local_endpoint(fd_.get()); }
+
+  std::string statistics() const override {
+    return "datagrams in " + std::to_string(datagrams_in_) + " by "
+           + std::to_string(receives_) + " receives, out "
+           + std::to_string(datagrams_out_) + " by " + std::to_string(sends_)
+           + " sends, receive errors " + std::to_string(receive_errors_)
+           + ", send errors " + std::to_string(send_errors_) + ", dropped "
+           + std::to_string(dropped_) + (gso_ ? "" : ", no GSO")
+           + (gro_ ? "" : ", no GRO");
+  }
+
+private:
+  outcome receive_messages(packet_batch& into, unsigned limit,
+                           bool control_only) {
+    alignas(cmsghdr)
+      std::array<std::array<char, CMSG_SPACE(sizeof(int))>, many_messages>
+        control;
+    std::array<mmsghdr, many_messages> messages{};
+    std::array<iovec, many_messages> parts;
+    auto n = std::min<unsigned>(
+      limit, static_cast<unsigned>(into.capacity / receive_buffer));
+    for (unsigned i = 0; i < n; ++i) {
+      parts[i] = {into.data + i * receive_buffer, receive_buffer};
+      auto& h = messages[i].msg_hdr;
+      h.msg_iov = &parts[i];
+      h.msg_iovlen = 1;
+      h.msg_control = control[i].data();
+      h.msg_controllen = control[i].size();
+    }
+    auto got = recvmmsg(fd_.get(), messages.data(), n, MSG_DONTWAIT, nullptr);
+    if (got < 0) {
+      // ECONNREFUSED and its like are an ICMP answer to something we sent: the
+      // socket lives, and the session's own timers decide.
+      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        ++receive_errors_;
+      return outcome::blocked;
+    }
+    ++receives_;
+    bool joined = false;
+    for (int i = 0; i < got; ++i) {
+      auto& h = messages[static_cast<size_t>(i)];
+      joined |= add_message(into, static_cast<uint32_t>(i) * receive_buffer,
+                            h.msg_len, stride_of(h.msg_hdr, h.msg_len),
+                            control_only);
+    }
+    messages_ = joined                            ? few_messages
+                : static_cast<unsigned>(got) == n ? many_messages
+                                                  : messages_;
+    return static_cast<unsigned>(got) == n ? outcome::more : outcome::done;
+  }
+
+  static uint32_t stride_of(msghdr& h, uint32_t length) {
+    for (auto* c = CMSG_FIRSTHDR(&h); c != nullptr; c = CMSG_NXTHDR(&h, c))
+      if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+        int stride = 0;
+        std::memcpy(&stride, CMSG_DATA(c), sizeof(stride));
+        if (stride > 0)
+          return static_cast<uint32_t>(stride);
+      }
+    return length;
+  }
+
+  /// Adds the datagrams of one message; true when the kernel had joined some.
+  bool add_message(packet_batch& into, uint32_t offset, uint32_t length,
+                   uint32_t stride, bool control_only) {
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < length; at += stride, ++count) {
+      auto size = std::min(stride, length - at);
+      ++datagrams_in_;
+      if (control_only && protocol::is_data(into.data[offset + at])) {
+        ++dropped_;
+        continue;
+      }
+      if (!into.add(offset + at, size))
+        ++dropped_;
+    }
+    into.used = offset + length;
+    return count > 1;
+  }
+
+  /// Sends what is left of a batch; false when the socket is full.
+  bool send_runs(const packet_batch& batch) {
+    while (next_run_ < batch.count) {
+      if (next_offset_ > 0 || !gso_) {
+        if (!send_singly(batch))
+          return false;
+        continue;
+      }
+      alignas(cmsghdr)
+        std::array<std::array<char, CMSG_SPACE(sizeof(uint16_t))>,
+                   send_messages>
+          control;
+      std::array<mmsghdr, send_messages> messages{};
+      std::array<iovec, send_messages> parts;
+      auto n = std::min<size_t>(batch.count - next_run_, send_messages);
+      for (size_t i = 0; i < n; ++i)
+        describe(batch, batch.runs[next_run_ + i], messages[i].msg_hdr,
+                 parts[i], control[i]);
+      auto sent = sendmmsg(fd_.get(), messages.data(), static_cast<unsigned>(n),
+                           MSG_DONTWAIT);
+      if (sent > 0) {
+        ++sends_;
+        for (int i = 0; i < sent; ++i)
+          datagrams_out_ += datagrams_of(batch.runs[next_run_++]);
+        retries_ = 0;
+        continue;
+      }
+      if (!handle_send_error(batch.runs[next_run_]))
+        return false;
+    }
+    return true;
+  }
+
+  static void describe(const packet_batch& batch,
+                       const protocol::packet_run& run, msghdr& h, iovec& part,
+                       std::array<char, CMSG_SPACE(sizeof(uint16_t))>& room) {
+    part = {const_cast<uint8_t*>(batch.at(run)), run.length};
+    h.msg_iov = &part;
+    h.msg_iovlen = 1;
+    if (run.stride == 0 || run.stride >= run.length)
+      return;
+    h.msg_control = room.data();
+    h.msg_controllen = room.size();
+    auto* c = CMSG_FIRSTHDR(&h);
+    c->cmsg_level = SOL_UDP;
+    c->cmsg_type = UDP_SEGMENT;
+    c->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    std::memcpy(CMSG_DATA(c), &run.stride, sizeof(run.stride));
+  }
+
+  static uint64_t datagrams_of(const protocol::packet_run& run) {
+    return run.stride == 0 ? 1 : (run.length + run.stride - 1) / run.stride;
+  }
+
+  /// Decides after an error about the first unsent run: false to wait.
+  bool handle_send_error(const protocol::packet_run& run) {
+    switch (errno) {
+      case EINTR:
+        return true;
+      case EAGAIN:
+        return false;
+      case ENOBUFS:
+        if (++retries_ <= buffer_retries)
+          return true;
+        break;
+      case EIO:
+      case EINVAL:
+        // The device or the kernel cannot segment: never ask again. The packets
+        // have spent their ids, so they leave one by one.
+        if (run.stride != 0 && gso_) {
+          gso_ = false;
+          return true;
+        }
+        break;
+      case EMSGSIZE:
+        // Larger than the path: this run leaves as single datagrams, which the
+        // kernel may fragment.
+        if (run.stride != 0 && run.stride < run.length)
+          return send_singly(*data_.front());
+        break;
+      default:
+        break;
+    }
+    ++send_errors_;
+    retries_ = 0;
+    ++next_run_;
+    return true;
+  }
+
+  /// Sends the datagrams of the current run one by one.
+  bool send_singly(const packet_batch& batch) {
+    const auto& run = batch.runs[next_run_];
+    uint32_t stride = run.stride == 0 ? run.length : run.stride;
+    while (next_offset_ < run.length) {
+      auto size = std::min(stride, run.length - next_offset_);
+      auto n
+        = send(fd_.get(), batch.at(run) + next_offset_, size, MSG_DONTWAIT);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+      if (n < 0)
+        ++send_errors_;
+      else
+        ++datagrams_out_;
+      ++sends_;
+      next_offset_ += size;
+    }
+    ++next_run_;
+    next_offset_ = 0;
+    return true;
+  }
+
+  network_config cfg_;
+  unique_fd fd_;
+  bool gso_ = false;
+  bool gro_ = false;
+  unsigned messages_ = many_messages;
+  std::deque<bytes> control_;
+  std::deque<batch_ptr> data_;
+  /// Where the first batch of the queue stands: run, and byte within it when it
+  /// leaves datagram by datagram.
+  uint32_t next_run_ = 0;
+  uint32_t next_offset_ = 0;
+  int retries_ = 0;
+  uint64_t datagrams_in_ = 0, receives_ = 0, datagrams_out_ = 0, sends_ = 0;
+  uint64_t receive_errors_ = 0, send_errors_ = 0, dropped_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<transport> make_udp_transport(const network_config& cfg) {
+  return std::make_unique<udp_transport>(cfg);
+}
+
+} // namespace vpn::actors

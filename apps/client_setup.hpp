@@ -1,0 +1,21 @@
+// From a parsed profile to what SUPERVISOR needs.
+#pragma once
+
+#include "vpn/actors/supervisor.hpp"
+#include "vpn/protocol/profile.hpp"
+
+#include <memory>
+
+namespace vpn::client {
+
+/// Loads certificates and keys; a failure names the part that is wrong. The
+/// runtime's fields (clock, loop, pools, parts, listener) are left to the
+/// caller.
+expected<std::shared_ptr<actors::supervisor_config>, failure>
+make_supervisor_config(const protocol::profile& from);
+
+/// Reads a file named in a configuration; regular files and pipes up to 1 MiB.
+std::optional<std::string> read_file(const std::string& path,
+                                     std::string& error);
+
+} // namespace vpn::client

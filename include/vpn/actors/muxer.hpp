@@ -1,0 +1,26 @@
+// MUXER: `control_mux` behind messages, and the one question the data path asks
+// it: control or data?
+#pragma once
+
+#include "vpn/actors/clock_source.hpp"
+#include "vpn/actors/interfaces.hpp"
+#include "vpn/protocol/control_mux.hpp"
+
+namespace vpn::actors {
+
+class io_loop;
+
+/// The configuration holds the static key, so it comes by pointer.
+struct muxer_arguments {
+  protocol::mux_config mux;
+  random_source random;
+};
+
+/// Fails with a null handle when the wrapping cannot be made; the profile
+/// parser has checked its parts.
+muxer_actor spawn_muxer(caf::actor_system& sys, io_loop* home,
+                        std::shared_ptr<const muxer_arguments> args,
+                        const clock_source* clock, wire_actor wire,
+                        mux_observer_actor observer);
+
+} // namespace vpn::actors
