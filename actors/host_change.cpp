@@ -17,29 +17,12 @@ std::string link_command(const host_change& x, std::string_view what) {
   return "ip link set dev " + x.device + " " + std::string{what};
 }
 
-std::string address_generation_name(uint32_t mode) {
-  switch (mode) {
-    case 0:
-      return "eui64";
-    case 1:
-      return "none";
-    case 2:
-      return "stable_secret";
-    case 3:
-      return "random";
-    default:
-      return std::to_string(mode);
-  }
-}
-
 std::string address_command(const host_change& x, std::string_view verb) {
   auto result = tool_for(x) + "addr " + std::string{verb} + " ";
   result += x.gateway.defined()
               ? to_string(x.prefix.address) + " peer " + to_string(x.gateway)
               : to_string(x.prefix);
   result += " dev " + x.device;
-  if (verb == "add" && x.prefix.address.kind == family::v6)
-    result += " nodad";
   return result;
 }
 
@@ -88,14 +71,8 @@ std::string route_command(const host_change& x, std::string_view verb) {
 }
 
 std::string value_command(const host_change& x, uint32_t value) {
-  switch (x.kind) {
-    case host_change_kind::mtu_set:
-      return link_command(x, "mtu " + std::to_string(value));
-    case host_change_kind::tx_queue_set:
-      return link_command(x, "txqueuelen " + std::to_string(value));
-    default:
-      return link_command(x, "addrgenmode " + address_generation_name(value));
-  }
+  auto name = x.kind == host_change_kind::mtu_set ? "mtu " : "txqueuelen ";
+  return link_command(x, name + std::to_string(value));
 }
 
 } // namespace

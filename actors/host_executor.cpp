@@ -33,9 +33,6 @@ link_change value_of(host_change_kind kind, uint32_t value) {
     case host_change_kind::tx_queue_set:
       result.tx_queue_length = value;
       break;
-    case host_change_kind::address_generation_set:
-      result.address_generation = static_cast<uint8_t>(value);
-      break;
     default:
       result.up = value != 0;
       break;

@@ -63,7 +63,7 @@ struct kernel_route {
   ip_address source;
   uint32_t device = 0;
   std::optional<uint32_t> metric;
-  /// RTPROT_*, zero for RTPROT_STATIC.
+  /// RTPROT_*, zero for RTPROT_BOOT, as of `ip route add`.
   uint8_t protocol = 0;
   /// RT_SCOPE_*, absent for the one that follows from the gateway.
   std::optional<uint8_t> scope;

@@ -87,10 +87,6 @@ addr_ptr to_nl(const link_address& x) {
     if (!peer || rtnl_addr_set_peer(result.get(), peer.get()) != 0)
       return nullptr;
   }
-  // Nobody else can have our address at the end of a tunnel, and waiting for
-  // the answer of nobody would delay the first packet by a second.
-  if (x.address.address.kind == family::v6)
-    rtnl_addr_set_flags(result.get(), IFA_F_NODAD);
   return result;
 }
 
@@ -104,7 +100,7 @@ route_ptr to_nl(const kernel_route& x) {
   rtnl_route_set_family(route, af);
   rtnl_route_set_table(route, RT_TABLE_MAIN);
   rtnl_route_set_type(route, RTN_UNICAST);
-  rtnl_route_set_protocol(route, x.protocol != 0 ? x.protocol : RTPROT_STATIC);
+  rtnl_route_set_protocol(route, x.protocol != 0 ? x.protocol : RTPROT_BOOT);
   if (x.scope)
     rtnl_route_set_scope(route, *x.scope);
   if (x.metric)

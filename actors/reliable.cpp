@@ -2,12 +2,17 @@
 
 #include "vpn/actors/handlers.hpp"
 
+#include <algorithm>
+
 namespace vpn::actors {
 
 namespace {
 
 /// How long a shutdown waits for the peer to acknowledge what was sent.
 constexpr auto last_acks = std::chrono::seconds{1};
+/// How often it is sent again meanwhile: the usual two seconds would never
+/// come.
+constexpr auto last_interval = std::chrono::milliseconds{200};
 
 } // namespace
 
@@ -26,10 +31,20 @@ void reliable_state::drain() { // every handler ends here; nothing else sends
   if (closing.pending()) {
     if (link.in_flight() == 0 || now.steady >= closing_deadline)
       closing.deliver(status());
-    else if (!due || closing_deadline < *due)
-      due = closing_deadline;
+    else
+      due = std::min({due.value_or(closing_deadline), closing_deadline,
+                      send_again_at});
   }
   timer.arm<reliable_actor>(self, due);
+}
+
+/// The last words of a session have no time for a back-off.
+void reliable_state::send_again() {
+  auto now = clock->now();
+  if (!closing.pending() || now.steady < send_again_at)
+    return;
+  send_again_at = now.steady + last_interval;
+  link.send_again(now);
 }
 
 layer_status reliable_state::status() const {
@@ -56,6 +71,7 @@ reliable(reliable_actor::stateful_pointer<reliable_state> self,
     [&st](atom::timeout) {
       st.timer.fired();
       st.link.handle_timeout(st.clock->now());
+      st.send_again();
       st.drain();
     },
     [&st](protocol::control_packet& pkt) {
@@ -75,6 +91,7 @@ reliable(reliable_actor::stateful_pointer<reliable_state> self,
     [&st](atom::shutdown) -> caf::result<layer_status> {
       st.closing = st.self->make_response_promise<layer_status>();
       st.closing_deadline = st.clock->now().steady + last_acks;
+      st.send_again_at = st.clock->now().steady + last_interval;
       auto answer = st.closing;
       st.drain();
       return answer;

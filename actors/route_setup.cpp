@@ -235,7 +235,10 @@ ip_address route_setup::tunnel_gateway(family kind) const {
 host_change route_setup::through_tunnel(const ip_prefix& destination) const {
   auto result = context_.device_change(host_change_kind::route_added);
   result.prefix = destination;
-  result.gateway = tunnel_gateway(destination.address.kind);
+  // A tunnel has one other end: IPv6 needs no gateway to find it, and stock
+  // sets none. IPv4 names it, as people expect to read it.
+  if (destination.address.kind == family::v4)
+    result.gateway = tunnel_gateway(family::v4);
   return result;
 }
 

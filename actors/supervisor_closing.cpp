@@ -1,3 +1,5 @@
+#include <caf/send.hpp>
+
 #include "supervisor_state.hpp"
 
 namespace vpn::actors {
@@ -72,16 +74,31 @@ void supervisor_state::finish(failure what) {
     return;
   doing = activity::done;
   begin_generation();
-  if (host)
-    self->send_exit(host, caf::exit_reason::user_shutdown);
-  if (resolver)
-    self->send_exit(resolver, caf::exit_reason::user_shutdown);
-  if (runner)
-    self->send_exit(runner, caf::exit_reason::user_shutdown);
+  end_helpers();
   if (stopping)
     what.why = stop_reason;
   self->send(cfg->listener, session_ended{what.why, what.text});
   self->quit();
+}
+
+void supervisor_state::end_helpers() {
+  auto end = [](auto& hdl) {
+    if (hdl)
+      caf::anon_send_exit(hdl, caf::exit_reason::user_shutdown);
+    hdl = nullptr;
+  };
+  end(host);
+  end(resolver);
+  end(runner);
+}
+
+supervisor_state::~supervisor_state() {
+  if (doing == activity::done || doing == activity::idle)
+    return;
+  tree.kill();
+  end_helpers();
+  caf::anon_send(cfg->listener,
+                 session_ended{reason::internal, "the supervisor died"});
 }
 
 } // namespace vpn::actors

@@ -20,6 +20,11 @@ enum class activity : uint8_t { idle, waiting, running, closing, done };
 struct supervisor_state {
   static inline const char* name = "supervisor";
   supervisor_state() = default;
+  supervisor_state(const supervisor_state&) = delete;
+  supervisor_state& operator=(const supervisor_state&) = delete;
+  /// An actor that dies of a bug comes here too: then it takes its layers with
+  /// it, whose handles form rings, and tells the listener.
+  ~supervisor_state();
 
   // -- one try after the other --
   void start();
@@ -48,6 +53,7 @@ struct supervisor_state {
   void close_next();
   void closed();
   void finish(failure what);
+  void end_helpers();
 
   // -- small things --
   void note(std::string text, protocol::session_notice::level severity

@@ -61,12 +61,6 @@ outcome set_link(setup_context& context) {
                                 device.tx_queue_length, tunnel.tx_queue_length);
         !result)
       return result;
-  // The peer knows nothing of an address the kernel invents, so do without. If
-  // that is refused, the peer drops its packets.
-  if (device.address_generation)
-    static_cast<void>(set_value(context, kind::address_generation_set,
-                                *device.address_generation,
-                                address_generation_none));
   if (device.up)
     return done;
   return context.change(context.device_change(kind::link_up));

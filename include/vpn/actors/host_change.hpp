@@ -16,8 +16,6 @@ enum class host_change_kind : uint8_t {
   mtu_set,
   /// `after` and `before` are numbers of packets.
   tx_queue_set,
-  /// `after` and `before` are the kernel's IN6_ADDR_GEN_MODE_*.
-  address_generation_set,
   link_up,
   /// `prefix` with the own address, `gateway` is the other end if any.
   address_added,
