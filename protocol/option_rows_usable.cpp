@@ -23,7 +23,7 @@ constexpr option_info ignored(const char* name, int min_words, int max_words,
 
 constexpr const char* foreground
   = "it runs in the foreground; leave the rest to the service manager";
-constexpr const char* to_stderr = "messages go to the standard error stream";
+constexpr const char* to_stdout = "messages go to the standard output";
 constexpr const char* no_management = "there is no management interface yet";
 constexpr const char* server_sets_it
   = "only a server may set it, by pushing it";
@@ -174,9 +174,9 @@ constexpr option_info rows[] = {
   ignored("daemon", 0, 1, foreground),
   ignored("dev-node", 1, 1, "/dev/net/tun is used"),
   ignored("dns-updown", 1, 2, "DNS settings are left to the `up` command"),
-  ignored("down-pre", 0, 0, "`down` runs after the device is closed"),
+  ignored("down-pre", 0, 0, "`down` runs after addresses and routes are gone"),
   ignored("ecdh-curve", 1, 1, "the TLS library chooses the curve"),
-  ignored("errors-to-stderr", 0, 0, to_stderr),
+  ignored("errors-to-stderr", 0, 0, to_stdout),
   ignored("float", 0, 0,
           "a server that moves to another address is not followed"),
   ignored("gremlin", 1, 1, "use the fault injection of this program"),
@@ -190,9 +190,9 @@ constexpr option_info rows[] = {
   ignored("keying-material-exporter", 2, 2, "nothing is exported yet"),
   ignored("link-mtu", 1, 1, "use `mssfix` or `tun-mtu`"),
   ignored("lladdr", 1, 1, "a tun device has no hardware address", by_push),
-  ignored("log", 1, 1, to_stderr),
-  ignored("log-append", 1, 1, to_stderr),
-  ignored("machine-readable-output", 0, 0, to_stderr),
+  ignored("log", 1, 1, to_stdout),
+  ignored("log-append", 1, 1, to_stdout),
+  ignored("machine-readable-output", 0, 0, to_stdout),
   ignored("management", 2, 3, no_management),
   ignored("management-client", 0, 0, no_management),
   ignored("management-client-group", 1, 1, no_management),
@@ -208,7 +208,7 @@ constexpr option_info rows[] = {
   ignored("management-up-down", 0, 0, no_management),
   ignored("memstats", 1, 1, "there is no such file yet"),
   ignored("mlock", 0, 0, "memory is not locked; use encrypted swap or none"),
-  ignored("mtu-disc", 1, 1, "the host's own setting is used"),
+  ignored("mtu-disc", 1, 1, "packets larger than the path are fragmented"),
   ignored("nice", 1, 1, "use the service manager or `nice`"),
   ignored("opt-verify", 0, 0, "differing options give a warning only"),
   ignored("passtos", 0, 0, "the type of service is not copied"),
@@ -220,7 +220,7 @@ constexpr option_info rows[] = {
           "the server learns neither hardware address nor system"),
   ignored("redirect-private", 0, any_words, "give each `route` instead",
           by_push),
-  ignored("remap-usr1", 1, 1, "SIGUSR1 reconnects"),
+  ignored("remap-usr1", 1, 1, "SIGUSR1 always reconnects"),
   ignored("remote-random", 0, 0, "the servers are tried in their order"),
   ignored("remote-random-hostname", 0, 0, "the name is used as it is"),
   ignored("reneg-bytes", 1, 1, "keys are renewed by time and packet count"),
@@ -236,7 +236,7 @@ constexpr option_info rows[] = {
   ignored("single-session", 0, 0, "it reconnects"),
   ignored("status", 1, 2, "there is no status file yet"),
   ignored("status-version", 1, 1, "there is no status file yet"),
-  ignored("syslog", 0, 1, to_stderr),
+  ignored("syslog", 0, 1, to_stdout),
   ignored("tls-exit", 0, 0, "it reconnects after a TLS failure"),
   ignored("tls-export-cert", 1, 1, "no certificates are exported"),
   ignored("tls-groups", 1, 1, "the TLS library chooses the groups"),

@@ -86,6 +86,14 @@ option_outcome set_ping_exit(push_state& state, const words_type& words) {
   return outcome;
 }
 
+option_outcome set_exit_notify(push_state& state, const words_type& words) {
+  auto times = words.size() > 1 ? parse_number(words[1], 0, 100) : 1;
+  if (!times)
+    return bad("not a number from 0 to 100");
+  state.result.exit_notify = times;
+  return {};
+}
+
 option_outcome set_tun_mtu(push_state& state, const words_type& words) {
   auto mtu = parse_number(words[1], min_tun_mtu, 65535);
   if (!mtu)
@@ -197,6 +205,7 @@ constexpr push_option push_only[] = {
   {"cipher", set_cipher},
   {"comp-lzo", refuse_compression},
   {"compress", refuse_compression},
+  {"explicit-exit-notify", set_exit_notify},
   {"key-derivation", set_key_derivation},
   {"peer-id", set_peer_id},
   {"persist-tun", leave},

@@ -1,8 +1,9 @@
+// The course of a session: its handshake, its time limits, its end. What the
+// peer says is in session_messages.cpp.
 // spec: openvpn-wire 7, 11.3, 12
 #include "vpn/protocol/session.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace vpn::protocol {
 
@@ -14,30 +15,9 @@ namespace {
 constexpr auto first_push_request = std::chrono::seconds{1};
 constexpr auto push_request_interval = std::chrono::seconds{5};
 
-/// Parts of one PUSH_REPLY that we put together at most.
-constexpr size_t max_pushed_options = 8192;
-
 std::string socket_name(const endpoint& x) {
   return (x.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
          + to_string(x);
-}
-
-uint32_t protocol_bits(const std::string& peer_info) {
-  auto text = peer_info_value(peer_info, "IV_PROTO");
-  uint32_t result = 0;
-  std::from_chars(text.data(), text.data() + text.size(), result);
-  return result;
-}
-
-bool listed(std::string_view colon_list, std::string_view name) {
-  while (!colon_list.empty()) {
-    auto end = colon_list.find(':');
-    if (colon_list.substr(0, end) == name)
-      return true;
-    colon_list = end == std::string_view::npos ? std::string_view{}
-                                               : colon_list.substr(end + 1);
-  }
-  return false;
 }
 
 /// 0, 1, 2 ... 7, 1, 2 ...: key id 0 is the first key of a session only.
@@ -68,7 +48,7 @@ void session::stop(reason why, instant) {
   if (state_ == session_state::closed)
     return;
   if (state_ == session_state::connected && options_ && options_->cc_exit
-      && cfg_.exit_notify > 0 && !cfg_.tcp) {
+      && options_->exit_notify.value_or(cfg_.exit_notify) > 0 && !cfg_.tcp) {
     note("SIGTERM received, sending exit notification to peer");
     actions_.push_back(send_text{text_key(), "EXIT"});
   }
@@ -109,7 +89,7 @@ void session::handle_negotiation(uint8_t key_id, negotiation_event event,
   if (state_ == session_state::closed || key_id != text_key())
     return;
   if (auto* x = std::get_if<tls_established>(&event))
-    handle_established(key_id, *x);
+    handle_established(key_id, *x, now);
   else if (auto* y = std::get_if<keys_exchanged>(&event))
     handle_exchanged(key_id, std::move(*y), now);
   else if (auto* z = std::get_if<text_received>(&event))
@@ -128,11 +108,11 @@ void session::handle_key_installed(uint8_t key_id, instant now) {
   }
   if (key_id != current_key_)
     return;
-  actions_.push_back(allow_soft_reset{key_id_after(key_id)});
-  if (cfg_.reneg_after > duration::zero())
-    renegotiate_at_ = now.steady + cfg_.reneg_after;
   key_ready_ = true;
-  become_ready(now);
+  if (state_ == session_state::connected)
+    allow_renegotiation(now);
+  else
+    become_ready(now);
 }
 
 void session::handle_tunnel_applied(const std::string& device, instant now) {
@@ -145,7 +125,8 @@ void session::handle_tunnel_applied(const std::string& device, instant now) {
 }
 
 void session::handle_data_event(data_event event, instant now) {
-  if (state_ != session_state::connected)
+  // Silence is told once, so it counts while a slow host is still at work.
+  if (state_ != session_state::connected && state_ != session_state::assigning)
     return;
   if (std::holds_alternative<peer_silent>(event)) {
     if (options_ && options_->ping_exit > duration::zero()) {
@@ -156,7 +137,7 @@ void session::handle_data_event(data_event event, instant now) {
       finish({reason::peer_silent, {}});
     }
   } else if (std::holds_alternative<rekey_needed>(event)) {
-    if (!renegotiating_)
+    if (state_ == session_state::connected && !renegotiating_)
       begin_soft_reset(key_id_after(current_key_),
                        opening::soft_reset_initiator);
   }
@@ -172,6 +153,8 @@ void session::handle_failure(failure what, instant) {
 }
 
 void session::handle_timeout(instant now) {
+  if (state_ == session_state::closed)
+    return;
   auto due = [&](std::optional<time_point>& x) {
     if (!x || *x > now.steady)
       return false;
@@ -232,17 +215,36 @@ std::optional<time_point> session::poll_timeout() const {
 
 // -- the handshake, step by step --
 
-void session::handle_established(uint8_t key_id, const tls_established& x) {
+void session::handle_established(uint8_t key_id, const tls_established& x,
+                                 instant now) {
   for (auto i = x.peer.rbegin(); i != x.peer.rend(); ++i)
     note("VERIFY OK: depth=" + std::to_string(i->depth) + ", " + i->subject);
   note("Control Channel: " + x.description);
-  if (key_id == 0 && !x.peer.empty())
-    peer_name_ = x.peer.front().common_name;
+  if (key_id == 0) {
+    peer_chain_ = x.peer;
+    if (!x.peer.empty())
+      peer_name_ = x.peer.front().common_name;
+    return;
+  }
+  // Who was let in once is the only one who may go on.
+  // spec: openvpn-wire 12.3
+  auto same = std::equal(
+    peer_chain_.begin(), peer_chain_.end(), x.peer.begin(), x.peer.end(),
+    [](const peer_certificate& a, const peer_certificate& b) {
+      return a.depth == b.depth && a.subject == b.subject;
+    });
+  if (!same)
+    handle_failure({reason::certificate_rejected,
+                    "the peer came back with another certificate"},
+                   now);
 }
 
 void session::handle_exchanged(uint8_t key_id, keys_exchanged x, instant now) {
   if (key_id != 0) {
-    request_key(key_id);
+    if (accepts_credentials(x))
+      request_key(key_id);
+    else
+      refuse_credentials(key_id);
     return;
   }
   if (!advance(session_event::keys_exchanged))
@@ -258,132 +260,6 @@ void session::handle_exchanged(uint8_t key_id, keys_exchanged x, instant now) {
   enter(phase::get_config);
   push_deadline_ = now.steady + cfg_.hand_window;
   push_request_at_ = now.steady + first_push_request;
-}
-
-void session::handle_text(const std::string& text, instant now) {
-  auto message = parse_text_message(text);
-  std::visit(
-    [&](auto& x) {
-      handle_message(std::move(x), now);
-    },
-    message);
-}
-
-void session::handle_message(push_request&&, instant) {
-  if (cfg_.self == role::server && state_ == session_state::connected)
-    push_as_server();
-}
-
-void session::handle_message(push_reply&& x, instant) {
-  if (cfg_.self != role::client || state_ != session_state::configuring)
-    return;
-  push_request_at_.reset();
-  for (auto& option : x.options)
-    if (pushed_.size() < max_pushed_options)
-      pushed_.push_back(std::move(option));
-  if (x.more)
-    return;
-  push_deadline_.reset();
-  auto opts = apply_push(cfg_.pull, pushed_, remote_options_);
-  pushed_.clear();
-  if (!opts) {
-    note("Failed to apply push options: " + opts.error().text,
-         session_notice::level::warning);
-    finish(opts.error());
-    return;
-  }
-  configure(std::move(*opts));
-}
-
-void session::handle_message(auth_failed&& x, instant) {
-  if (cfg_.self != role::client)
-    return;
-  note("AUTH: Received control message: AUTH_FAILED"
-       + (x.reason.empty() ? std::string{} : "," + x.reason));
-  if (x.temporary)
-    finish({reason::server_stopped, "AUTH_FAILED,TEMP " + x.reason},
-           std::chrono::seconds{x.backoff_seconds});
-  else
-    finish({reason::auth_failed, x.reason});
-}
-
-void session::handle_message(auth_pending&& x, instant now) {
-  if (cfg_.self != role::client || state_ != session_state::configuring)
-    return;
-  // spec: openvpn-wire 7.6: min(n or hand_window, max(reneg/2, hand_window))
-  duration wait = x.timeout_seconds > 0
-                    ? duration{std::chrono::seconds{x.timeout_seconds}}
-                    : cfg_.hand_window;
-  wait = std::min(wait,
-                  std::max<duration>(cfg_.reneg_after / 2, cfg_.hand_window));
-  push_deadline_ = now.steady + wait;
-  note("AUTH_PENDING received, extending handshake timeout");
-  enter(phase::auth_pending);
-}
-
-void session::handle_message(info_message&& x, instant) {
-  note("Info command was pushed by server ('" + x.text + "')");
-}
-
-void session::handle_message(server_stop&& x, instant) {
-  if (cfg_.self != role::client)
-    return;
-  note(x.halt
-         ? "Halt command was pushed by server ('" + x.text + "')"
-         : "Connection reset command was pushed by server ('" + x.text + "')");
-  finish({reason::server_stopped, x.text}, {}, x.halt);
-}
-
-void session::handle_message(exit_message&&, instant) {
-  note("Remote exit");
-  finish({reason::server_stopped, "the peer left"});
-}
-
-void session::handle_message(unknown_message&& x, instant) {
-  note("WARNING: Received unknown control message: " + x.text,
-       session_notice::level::warning);
-}
-
-void session::decide_as_server(const keys_exchanged& x) {
-  const auto& policy = cfg_.server;
-  if (!policy.username.empty()) {
-    // Both are compared, so that time does not tell which one is wrong.
-    auto name = equal_in_constant_time(byte_view{policy.username},
-                                       byte_view{x.username});
-    auto word
-      = equal_in_constant_time(policy.password.view(), x.password.view());
-    if (!name || !word) {
-      actions_.push_back(send_text{0, "AUTH_FAILED"});
-      finish({reason::auth_failed, "wrong user name or password"});
-      return;
-    }
-  }
-  auto bits = protocol_bits(remote_peer_info_);
-  auto offered = peer_info_value(remote_peer_info_, "IV_CIPHERS");
-  if (offered.empty() && peer_info_value(remote_peer_info_, "IV_NCP") == "2")
-    offered = "AES-256-GCM:AES-128-GCM";
-  negotiated_options opts;
-  for (auto cipher : policy.ciphers)
-    if (listed(offered, to_string(cipher))) {
-      opts.cipher = cipher;
-      break;
-    }
-  if (!opts.cipher) {
-    actions_.push_back(send_text{
-      0, "AUTH_FAILED,Data channel cipher negotiation failed (no shared "
-         "cipher)"});
-    finish({reason::push_refused, "no shared data cipher"});
-    return;
-  }
-  opts.tunnel = policy.tunnel;
-  if (bits & iv_proto::data_v2)
-    opts.peer_id = policy.peer_id;
-  if (bits & iv_proto::tls_key_export)
-    opts.derivation = key_derivation::tls_ekm;
-  opts.cc_exit = (bits & iv_proto::cc_exit_notify) != 0;
-  opts.ping = cfg_.pull.ping;
-  opts.ping_restart = cfg_.pull.ping_restart;
-  configure(std::move(opts));
 }
 
 void session::configure(negotiated_options opts) {
@@ -433,39 +309,24 @@ void session::request_key(uint8_t key_id) {
                          : std::string{}));
 }
 
-void session::push_as_server() {
-  if (push_sent_ || !options_)
-    return;
-  push_sent_ = true;
-  auto lines = cfg_.server.push;
-  if (options_->peer_id)
-    lines.push_back("peer-id " + std::to_string(*options_->peer_id));
-  lines.push_back("cipher " + to_string(*options_->cipher));
-  if (options_->cc_exit)
-    lines.push_back(options_->derivation == key_derivation::tls_ekm
-                      ? "protocol-flags cc-exit tls-ekm"
-                      : "protocol-flags cc-exit");
-  else if (options_->derivation == key_derivation::tls_ekm)
-    lines.emplace_back("key-derivation tls-ekm");
-  auto texts = write_push_reply(lines);
-  if (!texts) {
-    finish({reason::internal, "a push option is too long"});
-    return;
-  }
-  for (auto& text : *texts)
-    actions_.push_back(send_text{text_key(), std::move(text)});
-}
-
-void session::become_ready(instant) {
+void session::become_ready(instant now) {
   if (!key_ready_ || !tunnel_ready_ || !advance(session_event::ready))
     return;
   note("Initialization Sequence Completed");
   enter(phase::connected, options_->tunnel.address4
                             ? to_string(options_->tunnel.address4->address)
                             : std::string{});
-  if (cfg_.self == role::server
-      && (protocol_bits(remote_peer_info_) & iv_proto::request_push))
+  allow_renegotiation(now);
+  if (cfg_.self == role::server && (peer_bits() & iv_proto::request_push))
     push_as_server();
+}
+
+/// Not earlier than connected: a reset that MUXER lets through is never
+/// repeated by it, so it must not come when it would be ignored.
+void session::allow_renegotiation(instant now) {
+  actions_.push_back(allow_soft_reset{key_id_after(current_key_)});
+  if (cfg_.reneg_after > duration::zero())
+    renegotiate_at_ = now.steady + cfg_.reneg_after;
 }
 
 void session::begin_soft_reset(uint8_t key_id, opening how) {

@@ -221,8 +221,15 @@ CAF_TEST(harmless options are silent and others say they have no effect) {
   CAF_CHECK_EQUAL(x.warnings, strings{});
   for (auto text :
        {"sndbuf 100000", "inactive 60", "session-timeout 9", "verb 4",
-        "block-outside-dns", "explicit-exit-notify 2", "block-ipv6"})
+        "block-outside-dns", "block-ipv6"})
     CAF_CHECK_EQUAL(apply({text}).warnings.size(), 1u);
+}
+
+CAF_TEST(a server may ask to be told when we leave) {
+  CAF_CHECK(!apply({}).exit_notify);
+  CAF_CHECK(apply({"explicit-exit-notify"}).exit_notify == 1u);
+  CAF_CHECK(apply({"explicit-exit-notify 3"}).exit_notify == 3u);
+  CAF_CHECK(!apply({"explicit-exit-notify x"}).exit_notify);
 }
 
 CAF_TEST(pull filters decide by prefix and the first one wins) {

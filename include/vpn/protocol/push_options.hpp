@@ -48,6 +48,8 @@ struct negotiated_options {
   duration ping{};
   duration ping_restart{};
   duration ping_exit{};
+  /// explicit-exit-notify, when the server wants it.
+  std::optional<uint32_t> exit_notify;
   secret auth_token;
   std::string auth_token_user;
   /// Options that were skipped, each with why; for a warning.

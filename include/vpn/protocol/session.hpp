@@ -152,7 +152,8 @@ private:
   void note(std::string text, session_notice::level severity
                               = session_notice::level::info);
   void enter(phase what, std::string detail = {});
-  void handle_established(uint8_t key_id, const tls_established& x);
+  void handle_established(uint8_t key_id, const tls_established& x,
+                          instant now);
   void handle_exchanged(uint8_t key_id, keys_exchanged x, instant now);
   void handle_text(const std::string& text, instant now);
   void handle_message(push_request&&, instant now);
@@ -163,11 +164,16 @@ private:
   void handle_message(server_stop&& x, instant now);
   void handle_message(exit_message&&, instant now);
   void handle_message(unknown_message&& x, instant now);
+  void renew_token(const std::vector<std::string>& pushed);
+  bool accepts_credentials(const keys_exchanged& x) const;
+  void refuse_credentials(uint8_t key_id);
+  uint32_t peer_bits() const;
   void decide_as_server(const keys_exchanged& x);
   void configure(negotiated_options opts);
   void request_key(uint8_t key_id);
   void push_as_server();
   void become_ready(instant now);
+  void allow_renegotiation(instant now);
   void begin_soft_reset(uint8_t key_id, opening how);
   uint8_t text_key() const noexcept;
 
@@ -175,6 +181,8 @@ private:
   session_state state_ = session_state::idle;
   session_id local_, remote_;
   std::string peer_name_;
+  /// Locked at the first authentication.
+  std::vector<peer_certificate> peer_chain_;
   std::string remote_options_;
   std::string remote_peer_info_;
   /// The key id whose TLS carries text, and the one being negotiated.

@@ -1,0 +1,208 @@
+// Which server is tried next, and after which wait.
+// spec: openvpn-wire 14
+
+#define CAF_SUITE protocol.connect_plan
+
+#include "vpn/protocol/connect_plan.hpp"
+
+#include "caf/test/unit_test.hpp"
+
+using namespace vpn;
+using namespace vpn::protocol;
+using namespace std::chrono_literals;
+
+namespace {
+
+connect_plan_config remotes(size_t n, uint32_t max_tries = 0) {
+  connect_plan_config cfg;
+  for (size_t i = 0; i < n; ++i) {
+    remote_entry x;
+    x.host = "vpn" + std::to_string(i) + ".example";
+    cfg.remotes.push_back(x);
+  }
+  cfg.max_tries = max_tries;
+  return cfg;
+}
+
+endpoint address(uint8_t last) {
+  endpoint x;
+  x.address.kind = family::v4;
+  x.address.octets = {192, 0, 2, last};
+  x.port = 1194;
+  return x;
+}
+
+/// "1: 192.0.2.7:1194 after 2" or "0: resolve".
+std::string line(const std::optional<connect_plan::step>& x) {
+  if (!x)
+    return "end";
+  auto result = std::to_string(x->remote) + ": "
+                + (x->address ? to_string(*x->address) : "resolve");
+  if (x->delay > duration::zero())
+    result
+      += " after "
+         + std::to_string(
+           std::chrono::duration_cast<std::chrono::seconds>(x->delay).count());
+  return result;
+}
+
+} // namespace
+
+CAF_TEST(the first try is at once and the next ones wait a second) {
+  connect_plan plan{remotes(1)};
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(remotes take turns in the order of the configuration) {
+  connect_plan plan{remotes(3)};
+  for (auto expected :
+       {"0: resolve", "1: resolve after 1", "2: resolve after 1",
+        "0: resolve after 1", "1: resolve after 1"})
+    CAF_CHECK_EQUAL(line(plan.next_step()), expected);
+  CAF_CHECK_EQUAL(plan.remote(2).host, "vpn2.example");
+}
+
+CAF_TEST(each address of a remote is tried before the next remote) {
+  connect_plan plan{remotes(2)};
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve");
+  plan.handle_resolved({address(1), address(2)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.1:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.2:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  plan.handle_resolved({address(3)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: 192.0.2.3:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(a name without addresses is left for the next remote) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+}
+
+CAF_TEST(new addresses replace old ones) {
+  connect_plan plan{remotes(1)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1), address(2)});
+  plan.handle_resolved({address(3)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.3:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(after five failed rounds the wait doubles up to its limit) {
+  for (size_t n : {1u, 3u}) {
+    connect_plan plan{remotes(n)};
+    auto round = [&] {
+      auto first = plan.next_step();
+      CAF_REQUIRE(first);
+      for (size_t i = 1; i < n; ++i) {
+        auto step = plan.next_step();
+        CAF_REQUIRE(step);
+        // All remotes of a round wait alike; only the very first try does not.
+        CAF_CHECK(step->delay == first->delay
+                  || first->delay == duration::zero());
+        first->delay = step->delay;
+      }
+      return first->delay;
+    };
+    round();
+    for (auto expected : {1s, 1s, 1s, 1s, 2s, 4s, 8s, 16s, 32s, 64s, 128s, 256s,
+                          300s, 300s, 300s})
+      CAF_CHECK(round() == expected);
+  }
+}
+
+CAF_TEST(the wait is bounded however long nothing works) {
+  connect_plan plan{remotes(1)};
+  for (int i = 0; i < 10000; ++i) {
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    CAF_REQUIRE(step->delay <= 300s);
+  }
+}
+
+CAF_TEST(the configured wait is the one that doubles) {
+  auto cfg = remotes(1);
+  cfg.retry = 7s;
+  cfg.retry_max = 20s;
+  connect_plan plan{cfg};
+  for (auto expected : {0s, 7s, 7s, 7s, 7s, 14s, 20s, 20s}) {
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    CAF_CHECK(step->delay == expected);
+  }
+}
+
+CAF_TEST(a longest wait below the wait is obeyed) {
+  auto cfg = remotes(1);
+  cfg.retry = 10s;
+  cfg.retry_max = 3s;
+  connect_plan plan{cfg};
+  static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 3");
+}
+
+CAF_TEST(each remote has as many tries as configured) {
+  connect_plan plan{remotes(2, 2)};
+  for (auto expected :
+       {"0: resolve", "1: resolve after 1", "0: resolve after 1",
+        "1: resolve after 1", "end", "end", "end", "end"})
+    CAF_CHECK_EQUAL(line(plan.next_step()), expected);
+}
+
+CAF_TEST(the addresses of the last try are still tried) {
+  connect_plan plan{remotes(1, 1)};
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve");
+  plan.handle_resolved({address(1), address(2)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.1:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.2:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+}
+
+CAF_TEST(a plan without remotes has no steps) {
+  connect_plan plan{remotes(0)};
+  CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+  CAF_CHECK_EQUAL(line(plan.next_step(5s)), "end");
+}
+
+CAF_TEST(a wait that the server asked for is a lower bound) {
+  connect_plan plan{remotes(1)};
+  static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step(40s)), "0: resolve after 40");
+  CAF_CHECK_EQUAL(line(plan.next_step(0s)), "0: resolve after 1");
+  // Beyond our own limit too: the server knows why.
+  CAF_CHECK_EQUAL(line(plan.next_step(1000s)), "0: resolve after 1000");
+  for (int i = 0; i < 20; ++i)
+    static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step(40s)), "0: resolve after 300");
+}
+
+CAF_TEST(after a connection the same remote is tried first) {
+  connect_plan plan{remotes(3)};
+  static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  plan.handle_resolved({address(1), address(2)});
+  plan.handle_connected();
+  // Its name is resolved anew: the server may have moved.
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "2: resolve after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(after a connection waits and tries are counted anew) {
+  auto cfg = remotes(1, 8);
+  connect_plan plan{cfg};
+  for (int i = 0; i < 7; ++i)
+    static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 8");
+  plan.handle_connected();
+  for (auto expected : {1s, 1s, 1s, 1s, 1s, 2s, 4s, 8s}) {
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    CAF_CHECK(step->delay == expected);
+  }
+  CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+}

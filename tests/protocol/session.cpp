@@ -1,0 +1,700 @@
+// A session from its reset to its end, action by action, as SUPERVISOR plays
+// it: the handshake, its time limits, renegotiation, and every way to stop.
+// spec: openvpn-wire 7.1, 11.3, 12
+
+#define CAF_SUITE protocol.session
+
+#include "vpn/protocol/session.hpp"
+
+#include "tests/support/session_driver.hpp"
+
+#include "caf/test/unit_test.hpp"
+
+using namespace vpn;
+using namespace vpn::protocol;
+using namespace vpn::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using state = session_state;
+
+constexpr state before_closed[]
+  = {state::idle,        state::resetting, state::negotiating,
+     state::configuring, state::assigning, state::connected};
+
+struct client : session_driver {
+  explicit client(state to, session_config cfg = client_session_config())
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, to);
+    CAF_REQUIRE(session.state() == to);
+    forget();
+  }
+};
+
+struct server : session_driver {
+  explicit server(state to, session_config cfg = server_session_config())
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, to, true);
+    CAF_REQUIRE(session.state() == to);
+    forget();
+  }
+};
+
+/// Every fact a layer can tell, at once.
+void tell_everything(session_driver& x) {
+  x.start();
+  x.answer();
+  for (uint8_t id = 0; id < 8; ++id) {
+    x.session.handle_soft_reset(id, x.now());
+    x.establish(id);
+    x.exchange(id);
+    x.text(usual_push, id);
+    x.text("PUSH_REQUEST", id);
+    x.text("AUTH_FAILED", id);
+    x.text("INFO,hello", id);
+    x.install(id);
+    x.session.handle_negotiation(id, negotiation_failed{}, x.now());
+  }
+  x.apply();
+  x.session.handle_data_event(peer_silent{}, x.now());
+  x.session.handle_data_event(rekey_needed{0}, x.now());
+  x.session.handle_data_event(key_confirmed{0}, x.now());
+  x.fail(reason::internal, "once more");
+  x.session.handle_timeout(x.now());
+}
+
+} // namespace
+
+// -- the handshake ------------------------------------------------------------
+
+CAF_TEST(a client opens with a hard reset) {
+  session_driver x{client_session_config()};
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(x.timer(), -1);
+  x.start();
+  CAF_CHECK_EQUAL(x.actions(), "open 0 client; ");
+  CAF_CHECK_EQUAL(joined(x.reports()), "[WAIT [AF_INET]192.0.2.1:1194]; ");
+  CAF_CHECK(x.session.state() == state::resetting);
+}
+
+CAF_TEST(a client connects action by action) {
+  client x{state::resetting};
+  x.answer();
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "TLS: Initial packet from [AF_INET]192.0.2.1:1194, "
+                  "sid=bb08090a 0b0c0d0e; [AUTH]; ");
+  x.establish(0);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()), "VERIFY OK: depth=1, CN=Authority; "
+                                       "VERIFY OK: depth=0, CN=peer.example; "
+                                       "Control Channel: TLSv1.3; ");
+  x.exchange(0);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "[peer.example] Peer Connection Initiated with "
+                  "[AF_INET]192.0.2.1:1194; [GET_CONFIG]; ");
+  x.run_for(1s);
+  CAF_CHECK_EQUAL(x.actions(), "text 0 PUSH_REQUEST; ");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "SENT CONTROL [peer.example]: 'PUSH_REQUEST' (status=1); ");
+  x.text(usual_push);
+  CAF_CHECK_EQUAL(x.actions(), "data ping 10 restart 60; "
+                               "derive 0 AES-256-GCM ekm peer-id 5 aa/bb; "
+                               "tunnel 10.8.0.2/24; ");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "Data Channel: cipher 'AES-256-GCM', peer-id: 5; "
+                  "[ASSIGN_IP 10.8.0.2]; ");
+  CAF_CHECK(x.session.state() == state::assigning);
+  x.install(0);
+  x.apply();
+  CAF_CHECK_EQUAL(x.actions(), "allow 1; ");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "TUN/TAP device tun0 opened; "
+                  "Initialization Sequence Completed; [CONNECTED 10.8.0.2]; ");
+  CAF_CHECK(x.session.state() == state::connected);
+}
+
+CAF_TEST(a server waits for a reset and answers it) {
+  session_driver x{server_session_config()};
+  x.start();
+  CAF_CHECK_EQUAL(x.actions(), "open 0 server; ");
+  CAF_CHECK_EQUAL(x.timer(), -1);
+  x.answer();
+  x.establish(0);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.exchange(0, usual_client());
+  CAF_CHECK_EQUAL(x.actions(), "data ping 0 restart 0; "
+                               "derive 0 AES-256-GCM ekm peer-id 7 bb/aa; "
+                               "tunnel 10.8.0.1/24; ");
+}
+
+CAF_TEST(key and tunnel may be ready in either order) {
+  for (auto key_first : {true, false}) {
+    client x{state::assigning};
+    if (key_first)
+      x.install(0);
+    else
+      x.apply();
+    CAF_CHECK(x.session.state() == state::assigning);
+    CAF_CHECK(!x.has_told("Initialization Sequence Completed"));
+    if (key_first)
+      x.apply();
+    else
+      x.install(0);
+    CAF_CHECK(x.session.state() == state::connected);
+    CAF_CHECK(x.has_told("Initialization Sequence Completed"));
+    CAF_CHECK_EQUAL(x.actions(), "allow 1; ");
+  }
+}
+
+CAF_TEST(facts that come twice count once) {
+  client x{state::idle};
+  x.start();
+  x.start();
+  CAF_CHECK_EQUAL(x.actions(), "open 0 client; ");
+  x.answer();
+  x.forget();
+  x.answer();
+  CAF_CHECK_EQUAL(joined(x.reports()), "");
+  x.establish(0);
+  x.exchange(0);
+  x.text(usual_push);
+  x.forget();
+  x.exchange(0);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.install(0);
+  x.apply();
+  x.forget();
+  x.apply();
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()), "");
+}
+
+CAF_TEST(a tunnel that nobody asked for is not believed) {
+  for (auto s : {state::idle, state::resetting, state::negotiating,
+                 state::configuring, state::connected}) {
+    client x{s};
+    x.apply();
+    CAF_CHECK(x.session.state() == s);
+    CAF_CHECK_EQUAL(joined(x.reports()), "");
+  }
+}
+
+CAF_TEST(an answer for another key id than the first is none) {
+  client x{state::resetting};
+  x.session.handle_peer_answered(1, x.now());
+  CAF_CHECK(x.session.state() == state::resetting);
+}
+
+CAF_TEST(an IPv6 server is named with its family) {
+  auto cfg = client_session_config();
+  cfg.remote.address = *parse_ip("2001:db8::1");
+  session_driver x{cfg};
+  x.start();
+  CAF_CHECK_EQUAL(joined(x.reports()), "[WAIT [AF_INET6][2001:db8::1]:1194]; ");
+}
+
+// -- what the layers are told -------------------------------------------------
+
+CAF_TEST(the data channel gets its keepalive and its segment size) {
+  auto cfg = client_session_config();
+  cfg.hand_window = 40s;
+  cfg.reneg_after = 60s;
+  cfg.transition_window = 77s;
+  client x{state::configuring, cfg};
+  x.text(usual_push);
+  auto data = x.take<configure_data>();
+  CAF_REQUIRE(data);
+  CAF_CHECK(data->config.ping == 10s);
+  CAF_CHECK(data->config.ping_restart == 60s);
+  CAF_CHECK_EQUAL(data->config.mss4, 1400u);
+  CAF_CHECK_EQUAL(data->config.mss6, 1380u);
+  CAF_CHECK(data->config.new_key_delay == 30s); // half of reneg_after
+  CAF_CHECK(data->config.transition_window == 77s);
+}
+
+CAF_TEST(the new key waits for the hand window when that is shorter) {
+  for (auto reneg : {0s, 3600s}) {
+    auto cfg = client_session_config();
+    cfg.reneg_after = reneg;
+    client x{state::configuring, cfg};
+    x.text(usual_push);
+    auto data = x.take<configure_data>();
+    CAF_REQUIRE(data);
+    CAF_CHECK(data->config.new_key_delay == 60s);
+  }
+}
+
+CAF_TEST(without a peer id packets are shorter and segments longer) {
+  client x{state::configuring};
+  x.text("PUSH_REPLY,cipher AES-128-GCM");
+  auto data = x.take<configure_data>();
+  CAF_REQUIRE(data);
+  CAF_CHECK_EQUAL(data->config.mss4, 1403u);
+  CAF_CHECK_EQUAL(x.actions(), "derive 0 AES-128-GCM prf aa/bb; tunnel none; ");
+}
+
+CAF_TEST(the tunnel knows the address of the server) {
+  client x{state::configuring};
+  x.text(usual_push);
+  auto tunnel = x.take<apply_tunnel>();
+  CAF_REQUIRE(tunnel);
+  CAF_CHECK(tunnel->config.server == example_endpoint(1));
+}
+
+CAF_TEST(routes have a phase of their own) {
+  for (auto option : {"route 10.9.0.0 255.255.0.0", "redirect-gateway def1"}) {
+    client x{state::configuring};
+    x.text(std::string{usual_push} + "," + option);
+    CAF_CHECK(x.has_told("[ADD_ROUTES]"));
+  }
+}
+
+// -- time limits --------------------------------------------------------------
+
+CAF_TEST(a server that never answers is given up) {
+  auto cfg = client_session_config();
+  cfg.connect_timeout = 20s;
+  client x{state::resetting, cfg};
+  CAF_CHECK_EQUAL(x.timer(), 20);
+  x.run_for(20s - 1ns);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.run_for(1ns);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end no_answer 'Server poll timeout, no answer from "
+                  "[AF_INET]192.0.2.1:1194'; ");
+  CAF_CHECK_EQUAL(x.timer(), -1);
+}
+
+CAF_TEST(an answer ends the wait for it) {
+  client x{state::negotiating};
+  CAF_CHECK_EQUAL(x.timer(), -1);
+  x.run_for(3600s);
+  CAF_CHECK(x.session.state() == state::negotiating);
+}
+
+CAF_TEST(a push is asked for after a second and every five seconds) {
+  auto cfg = client_session_config();
+  cfg.hand_window = 22s;
+  client x{state::configuring, cfg};
+  x.run_for(1s - 1ns);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.run_for(1ns);
+  CAF_CHECK_EQUAL(x.actions(), "text 0 PUSH_REQUEST; ");
+  for (int i = 0; i < 4; ++i) {
+    CAF_CHECK_EQUAL(x.timer(), 5);
+    x.run_for(5s - 1ns);
+    CAF_CHECK_EQUAL(x.actions(), "");
+    x.run_for(1ns);
+    CAF_CHECK_EQUAL(x.actions(), "text 0 PUSH_REQUEST; ");
+  }
+  CAF_CHECK_EQUAL(x.timer(), 1);
+  x.run_for(1s);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end no_answer 'No reply from server to push requests'; ");
+}
+
+CAF_TEST(a push that comes by itself is not asked for) {
+  client x{state::configuring};
+  x.pass(500ms);
+  x.text(usual_push);
+  x.forget();
+  x.run_for(100s);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK(x.session.state() == state::assigning);
+}
+
+CAF_TEST(a late timer sends one request and not many) {
+  auto cfg = client_session_config();
+  cfg.hand_window = 600s;
+  client x{state::configuring, cfg};
+  x.pass(100s);
+  x.session.handle_timeout(x.now());
+  CAF_CHECK_EQUAL(x.actions(), "text 0 PUSH_REQUEST; ");
+  CAF_CHECK_EQUAL(x.timer(), 5);
+}
+
+CAF_TEST(a timer that is early does nothing) {
+  client x{state::configuring};
+  x.session.handle_timeout(x.now());
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(x.timer(), 1);
+}
+
+// -- silence ------------------------------------------------------------------
+
+CAF_TEST(a silent peer restarts the session) {
+  client x{state::connected};
+  x.session.handle_data_event(peer_silent{}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end peer_silent; ");
+  CAF_CHECK(x.has_told("Inactivity timeout (--ping-restart), restarting"));
+}
+
+CAF_TEST(a silent peer ends the session with ping exit) {
+  client x{state::configuring};
+  x.text("PUSH_REPLY,ping 10,ping-exit 30,cipher AES-256-GCM");
+  CAF_CHECK_EQUAL(x.actions().substr(0, 26), "data ping 10 restart 30; d");
+  x.install(0);
+  x.apply();
+  x.forget();
+  x.session.handle_data_event(peer_silent{}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end peer_silent final; ");
+  CAF_CHECK(x.has_told("Inactivity timeout (--ping-exit), exiting"));
+}
+
+CAF_TEST(silence counts while the host is slow) {
+  client x{state::assigning};
+  x.session.handle_data_event(peer_silent{}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end peer_silent; ");
+}
+
+CAF_TEST(a confirmed key changes nothing) {
+  client x{state::connected};
+  x.session.handle_data_event(key_confirmed{0}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+// -- the end ------------------------------------------------------------------
+
+CAF_TEST(a stop is obeyed in every state) {
+  for (auto s : before_closed)
+    for (auto why : {reason::none, reason::interrupted, reason::terminated}) {
+      client x{s};
+      x.session.stop(why, x.now());
+      CAF_CHECK_EQUAL(x.actions(), "end " + to_string(why) + " final; ");
+      CAF_CHECK_EQUAL(joined(x.reports()),
+                      "[EXITING " + to_string(why) + "]; ");
+      CAF_CHECK(x.session.state() == state::closed);
+    }
+}
+
+CAF_TEST(a server obeys a stop too) {
+  for (auto s : {state::idle, state::resetting, state::negotiating,
+                 state::assigning, state::connected}) {
+    server x{s};
+    x.session.stop(reason::terminated, x.now());
+    CAF_CHECK_EQUAL(x.actions(), "end terminated final; ");
+  }
+}
+
+CAF_TEST(the peer is told only when that was agreed) {
+  for (auto notify : {0u, 1u})
+    for (auto agreed : {false, true})
+      for (auto tcp : {false, true}) {
+        auto cfg = client_session_config();
+        cfg.exit_notify = notify;
+        cfg.tcp = tcp;
+        client x{state::configuring, cfg};
+        x.text(agreed ? usual_push : "PUSH_REPLY,cipher AES-256-GCM");
+        x.install(0);
+        x.apply();
+        x.forget();
+        x.session.stop(reason::interrupted, x.now());
+        auto told = notify > 0 && agreed && !tcp;
+        CAF_CHECK_EQUAL(x.actions(), std::string{told ? "text 0 EXIT; " : ""}
+                                       + "end interrupted final; ");
+      }
+}
+
+CAF_TEST(the server may say whether it wants to be told) {
+  for (auto wanted : {0u, 1u}) {
+    auto cfg = client_session_config();
+    cfg.exit_notify = 1 - wanted;
+    client x{state::configuring, cfg};
+    x.text(std::string{usual_push} + ",explicit-exit-notify "
+           + std::to_string(wanted));
+    x.install(0);
+    x.apply();
+    x.forget();
+    x.session.stop(reason::interrupted, x.now());
+    CAF_CHECK_EQUAL(x.actions(), std::string{wanted ? "text 0 EXIT; " : ""}
+                                   + "end interrupted final; ");
+  }
+}
+
+CAF_TEST(the peer is told on the newest key) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
+  client x{state::connected, cfg};
+  x.session.handle_soft_reset(1, x.now());
+  x.renegotiate_to(1);
+  x.forget();
+  x.session.stop(reason::none, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "text 1 EXIT; end none final; ");
+}
+
+CAF_TEST(a failure of any layer ends the session in every state) {
+  for (auto s : before_closed) {
+    client x{s};
+    x.fail(reason::host_failed, "no device");
+    CAF_CHECK_EQUAL(x.actions(), "end host_failed 'no device'; ");
+    CAF_CHECK_EQUAL(joined(x.reports()), "!no device; ");
+    CAF_CHECK(x.session.state() == state::closed);
+  }
+}
+
+CAF_TEST(a failed handshake ends the session with its reason) {
+  client x{state::negotiating};
+  x.session.handle_negotiation(
+    0, negotiation_failed{{reason::certificate_rejected, "expired"}}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end certificate_rejected 'expired'; ");
+}
+
+CAF_TEST(a closed session does nothing more) {
+  for (auto s : before_closed)
+    for (auto stopped : {true, false}) {
+      client x{s};
+      if (stopped)
+        x.session.stop(reason::none, x.now());
+      else
+        x.fail(reason::peer_silent);
+      x.forget();
+      CAF_CHECK_EQUAL(x.timer(), -1);
+      x.pass(24h);
+      tell_everything(x);
+      x.session.stop(reason::none, x.now());
+      CAF_CHECK_EQUAL(x.actions(), "");
+      CAF_CHECK_EQUAL(joined(x.reports()), "");
+      CAF_CHECK(x.session.state() == state::closed);
+    }
+}
+
+CAF_TEST(a session ends exactly once whatever is told) {
+  for (auto s : before_closed)
+    for (auto as_server : {false, true}) {
+      if (as_server && s == state::configuring)
+        continue;
+      session_driver x{as_server ? server_session_config()
+                                 : client_session_config()};
+      bring_to(x, s, as_server);
+      tell_everything(x);
+      tell_everything(x);
+      auto ends = 0;
+      while (auto action = x.session.poll_action())
+        if (std::holds_alternative<end_session>(*action))
+          ++ends;
+        else
+          CAF_CHECK_EQUAL(ends, 0);
+      CAF_CHECK_EQUAL(ends, 1);
+    }
+}
+
+// -- renegotiation ------------------------------------------------------------
+
+CAF_TEST(a key is renewed when it is old enough) {
+  auto cfg = client_session_config();
+  cfg.reneg_after = 100s;
+  client x{state::connected, cfg};
+  CAF_CHECK_EQUAL(x.timer(), 100);
+  x.run_for(100s);
+  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
+  CAF_CHECK(x.has_told("TLS: soft reset, key id 1"));
+  CAF_CHECK_EQUAL(x.timer(), -1);
+  x.establish(1);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.exchange(1);
+  CAF_CHECK_EQUAL(x.actions(), "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; ");
+  x.pass(3s);
+  x.install(1);
+  CAF_CHECK_EQUAL(x.actions(), "allow 2; ");
+  CAF_CHECK(x.has_told("Data Channel: new key, key id 1"));
+  // The age counts from the installation of the new key.
+  CAF_CHECK_EQUAL(x.timer(), 100);
+  CAF_CHECK(x.session.state() == state::connected);
+}
+
+CAF_TEST(a renewed key brings no second start message) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.renegotiate_to(1);
+  auto told = x.reports();
+  CAF_CHECK(!mentions(told, "Initialization Sequence Completed"));
+  CAF_CHECK(!mentions(told, "Peer Connection Initiated"));
+  CAF_CHECK(mentions(told, "VERIFY OK: depth=0, CN=peer.example"));
+}
+
+CAF_TEST(with no age limit a key is kept) {
+  auto cfg = client_session_config();
+  cfg.reneg_after = 0s;
+  client x{state::connected, cfg};
+  CAF_CHECK_EQUAL(x.timer(), -1);
+}
+
+CAF_TEST(a key that ran out of packet ids is renewed) {
+  client x{state::connected};
+  x.session.handle_data_event(rekey_needed{0}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
+  x.session.handle_data_event(rekey_needed{0}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+CAF_TEST(the peer may begin) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 responder; ");
+  CAF_CHECK(x.has_told("TLS: soft reset by the peer, key id 1"));
+  x.renegotiate_to(1);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; allow 2; ");
+}
+
+CAF_TEST(both may begin at once) {
+  auto cfg = client_session_config();
+  cfg.reneg_after = 100s;
+  client x{state::connected, cfg};
+  x.run_for(100s);
+  x.session.handle_soft_reset(1, x.now());
+  x.session.handle_data_event(rekey_needed{0}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
+  x.renegotiate_to(1);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; allow 2; ");
+}
+
+CAF_TEST(the key of a peer that began is not renewed by its old age) {
+  auto cfg = client_session_config();
+  cfg.reneg_after = 100s;
+  client x{state::connected, cfg};
+  x.run_for(99s);
+  x.session.handle_soft_reset(1, x.now());
+  x.forget();
+  CAF_CHECK_EQUAL(x.timer(), -1);
+  x.run_for(50s);
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+CAF_TEST(key ids go from seven to one) {
+  client x{state::connected};
+  uint8_t current = 0;
+  for (auto id : {1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1}) {
+    auto next = static_cast<uint8_t>(id);
+    x.session.handle_data_event(rekey_needed{current}, x.now());
+    CAF_CHECK_EQUAL(x.actions(), "close " + std::to_string(current) + "; open "
+                                   + std::to_string(next) + " initiator; ");
+    x.renegotiate_to(next);
+    auto after = next == 7 ? 1 : next + 1;
+    CAF_CHECK_EQUAL(x.actions(), "derive " + std::to_string(next)
+                                   + " AES-256-GCM ekm peer-id 5 aa/bb; allow "
+                                   + std::to_string(after) + "; ");
+    current = next;
+  }
+}
+
+CAF_TEST(a soft reset of any other key id is ignored) {
+  client x{state::connected};
+  for (auto id : {0, 2, 3, 4, 5, 6, 7, 8, 255})
+    x.session.handle_soft_reset(static_cast<uint8_t>(id), x.now());
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+CAF_TEST(nothing is renewed before the session is connected) {
+  for (auto s : before_closed) {
+    if (s == state::connected)
+      continue;
+    client x{s};
+    x.session.handle_soft_reset(1, x.now());
+    x.session.handle_data_event(rekey_needed{0}, x.now());
+    CAF_CHECK_EQUAL(x.actions(), "");
+  }
+}
+
+CAF_TEST(a soft reset is welcome only when it would be answered) {
+  // MUXER passes on one reset and no more, so it must not come too early.
+  auto cfg = client_session_config();
+  cfg.reneg_after = 5s;
+  client x{state::assigning, cfg};
+  x.install(0);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.run_for(60s);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.apply();
+  CAF_CHECK_EQUAL(x.actions(), "allow 1; ");
+  CAF_CHECK_EQUAL(x.timer(), 5);
+}
+
+CAF_TEST(facts of a closed negotiation are ignored) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.forget();
+  x.text("AUTH_FAILED", 0);
+  x.text("HALT", 0);
+  x.exchange(0);
+  x.session.handle_negotiation(
+    0, negotiation_failed{{reason::tls_failed, "late"}}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()), "");
+  x.renegotiate_to(1);
+  x.forget();
+  for (auto id : {0, 2, 7}) {
+    auto stale = static_cast<uint8_t>(id);
+    x.text("HALT", stale);
+    x.exchange(stale);
+    x.install(stale);
+  }
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK_EQUAL(joined(x.reports()), "");
+  CAF_CHECK(x.session.state() == state::connected);
+}
+
+CAF_TEST(text of the new negotiation counts) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.establish(1);
+  x.forget();
+  x.text("AUTH_FAILED,no longer welcome", 1);
+  CAF_CHECK_EQUAL(x.actions(), "end auth_failed 'no longer welcome'; ");
+}
+
+CAF_TEST(a renegotiation that fails ends the session) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.forget();
+  x.session.handle_negotiation(
+    1, negotiation_failed{{reason::tls_failed, "too late"}}, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
+}
+
+CAF_TEST(another certificate is not let in by a renegotiation) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.forget();
+  x.establish(1, "another.example");
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end certificate_rejected 'the peer came back with another "
+                  "certificate'; ");
+  x.exchange(1);
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+CAF_TEST(a renegotiation without certificates is not let in either) {
+  client x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.forget();
+  x.session.handle_negotiation(1, tls_established{}, x.now());
+  CAF_CHECK(x.session.state() == state::closed);
+}
+
+CAF_TEST(credentials are checked again by a server) {
+  server x{state::connected};
+  x.session.handle_soft_reset(1, x.now());
+  x.establish(1);
+  x.forget();
+  auto stranger = usual_client();
+  stranger.password = secret{std::string_view{"looking glass"}};
+  x.exchange(1, stranger);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "text 1 AUTH_FAILED; "
+                  "end auth_failed 'wrong user name or password'; ");
+}
+
+CAF_TEST(a server renews its keys alike) {
+  server x{state::connected};
+  CAF_CHECK_EQUAL(x.timer(), 3600);
+  x.run_for(3600s);
+  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
+  x.renegotiate_to(1);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "derive 1 AES-256-GCM ekm peer-id 7 bb/aa; allow 2; ");
+}
