@@ -11,6 +11,8 @@ namespace vpn::actors {
 
 namespace {
 
+constexpr auto slab_wait = std::chrono::milliseconds{100};
+
 struct data_channel_state {
   static inline const char* name = "data_channel";
   data_channel_state() = default;
@@ -146,7 +148,12 @@ private:
   }
 
   void timer_arm() {
-    state.timer.arm<data_channel_actor>(this, state.channel.poll_timeout());
+    auto due = state.channel.poll_timeout();
+    // A ping that finds no slab is due still: without a pause it would be asked
+    // for again at once.
+    if (due && !state.open)
+      due = std::max(*due, state.clock->now().steady + slab_wait);
+    state.timer.arm<data_channel_actor>(this, due);
   }
 
   layer_status status() const {

@@ -33,15 +33,16 @@ void reliable_state::drain() { // every handler ends here; nothing else sends
       closing.deliver(status());
     else
       due = std::min({due.value_or(closing_deadline), closing_deadline,
-                      send_again_at});
+                      link.answered() ? send_again_at : closing_deadline});
   }
   timer.arm<reliable_actor>(self, due);
 }
 
-/// The last words of a session have no time for a back-off.
+/// The last words of a session have no time for a back-off. But a reset that
+/// nobody has answered is not among them: it would open a session.
 void reliable_state::send_again() {
   auto now = clock->now();
-  if (!closing.pending() || now.steady < send_again_at)
+  if (!closing.pending() || !link.answered() || now.steady < send_again_at)
     return;
   send_again_at = now.steady + last_interval;
   link.send_again(now);

@@ -42,6 +42,12 @@ void supervisor_state::next_try(duration at_least) {
     finish({last_reason, {}});
     return;
   }
+  if (last_reason != reason::none || restarting) {
+    note("SIGUSR1[" + (restarting ? "hard" : "soft," + to_string(last_reason))
+         + "] received, process restarting");
+    enter(phase::reconnecting, to_string(last_reason));
+    restarting = false;
+  }
   begin_generation();
   doing = activity::waiting;
   if (step->delay > duration::zero())
@@ -103,6 +109,7 @@ void supervisor_state::connect(const endpoint& remote, bool tcp) {
   session_cfg = cfg->session;
   session_cfg.remote = remote;
   session_cfg.tcp = tcp;
+  use_token();
   protocol::options_string_config opts;
   opts.self = session_cfg.self;
   opts.tcp = tcp;
@@ -130,6 +137,17 @@ void supervisor_state::connect(const endpoint& remote, bool tcp) {
   tree = spawn_tree(self->system(), *cfg, network, handle());
   monitor_layers();
   self->send(tree.network, atom::start_v);
+}
+
+void supervisor_state::restart() {
+  if (doing != activity::running || !plan || stopping)
+    return;
+  restarting = true;
+  last_reason = reason::none;
+  plan->handle_connected(); // nothing is wrong with this server
+  close([this] {
+    next_try({});
+  });
 }
 
 void supervisor_state::stop(reason why) {
@@ -251,6 +269,9 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
     },
     [&st](atom::stop, reason why) {
       st.stop(why);
+    },
+    [&st](atom::restart) {
+      st.restart();
     },
     [&st](atom::status) {
       return st.collect_status();

@@ -40,11 +40,30 @@ void supervisor_state::drain() {
 }
 
 void supervisor_state::perform(protocol::open_negotiation& x) {
+  remember_token();
+  use_token();
   add_negotiation(self->system(), tree, *cfg, session_cfg, x, handle());
   auto& layers = tree.negotiations[x.key_id];
   self->monitor(layers.reliable);
   self->monitor(layers.control);
   self->monitor(layers.tls);
+}
+
+void supervisor_state::remember_token() {
+  if (!session || !session->options() || session->options()->auth_token.empty())
+    return;
+  auth_token = session->options()->auth_token;
+  auth_token_user = session->options()->auth_token_user;
+}
+
+/// A token stands for the password until the server refuses it, in later
+/// sessions too. spec: openvpn-wire 5.7
+void supervisor_state::use_token() {
+  if (auth_token.empty())
+    return;
+  session_cfg.password = auth_token;
+  if (!auth_token_user.empty())
+    session_cfg.username = auth_token_user;
 }
 
 void supervisor_state::perform(protocol::close_negotiation& x) {
@@ -158,15 +177,18 @@ void supervisor_state::perform(protocol::end_session& x) {
   last_reason = x.what.why;
   auto what = x.what;
   auto backoff = x.backoff;
-  auto final = x.final || stopping || !plan || !is_transient(what.why);
+  remember_token();
+  // The password may be as good as ever when a token is not.
+  auto expired = what.why == reason::auth_failed && !auth_token.empty();
+  if (expired)
+    auth_token.clear();
+  auto final
+    = x.final || stopping || !plan || !(is_transient(what.why) || expired);
   close([this, what, backoff, final] {
     if (final || stopping) {
       finish(what);
       return;
     }
-    note("SIGUSR1[soft," + to_string(what.why)
-         + "] received, process restarting");
-    enter(phase::reconnecting, to_string(what.why));
     next_try(backoff);
   });
 }

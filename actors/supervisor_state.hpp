@@ -33,6 +33,7 @@ struct supervisor_state {
   void resolved(size_t remote, const resolve_result& result);
   void connect(const endpoint& remote, bool tcp);
   void stop(reason why);
+  void restart();
 
   // -- the session --
   void drain();
@@ -45,6 +46,8 @@ struct supervisor_state {
   void perform(protocol::apply_tunnel& x);
   void perform(protocol::end_session& x);
   void tunnel_applied(tunnel_device& device);
+  void remember_token();
+  void use_token();
   void run_script(const std::vector<std::string>& words, const char* type,
                   std::function<void()> then);
 
@@ -80,6 +83,8 @@ struct supervisor_state {
   host_actor host;
   resolver_actor resolver;
   runner_actor runner;
+  secret auth_token;
+  std::string auth_token_user;
   std::vector<std::string> script_words;
   std::vector<std::string> script_environment;
   bool script_ran = false;
@@ -91,6 +96,7 @@ struct supervisor_state {
   reason last_reason = reason::none;
   reason stop_reason = reason::none;
   bool stopping = false;
+  bool restarting = false;
 };
 
 /// A layer's time to finish or to answer, and everybody's together.

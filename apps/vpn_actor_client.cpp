@@ -39,7 +39,8 @@ Often used:
   --connect-retry-max N            give up after N tries of each server
   --help, --version
 
-Signals: SIGINT and SIGTERM disconnect, SIGUSR2 prints counters.
+Signals: SIGINT and SIGTERM disconnect, SIGUSR1 connects anew, SIGUSR2 prints
+counters.
 Exit code: 0 ended as asked, 1 internal error, 2 configuration, 3 name
 resolution, 4 no connection or answer, 5 TLS or certificate, 6 authentication,
 7 a person is needed, 8 pushed configuration refused, 9 device or routes,
@@ -100,7 +101,12 @@ void serve(caf::actor_system& sys, const actors::supervisor_actor& supervisor,
       case SIGUSR2:
         print_status(sys, supervisor);
         break;
+      case SIGUSR1:
+        caf::anon_send(supervisor, atom::restart_v);
+        break;
       default:
+        client::log_warning("SIGHUP is not supported yet: nothing was read "
+                            "again");
         break;
     }
   }

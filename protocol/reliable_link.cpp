@@ -35,6 +35,11 @@ expected<done_t> reliable_link::send(control_message msg, instant now) {
   return done;
 }
 
+void reliable_link::send_again(instant now) {
+  for (auto& kvp : unacked_)
+    kvp.second.due = now.steady;
+}
+
 expected<done_t> reliable_link::handle_packet(control_packet pkt, instant now) {
   for (auto id : pkt.acks)
     handle_ack(id, now);
@@ -123,8 +128,7 @@ void reliable_link::handle_ack(uint32_t id, instant now) {
   // The path works and the peer is there: what was sent into the void before
   // need not wait for a back-off that has grown meanwhile.
   burst_done_ = true;
-  for (auto& kvp : unacked_)
-    kvp.second.due = now.steady;
+  send_again(now);
 }
 
 void reliable_link::owe_ack(uint32_t id) {

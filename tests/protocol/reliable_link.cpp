@@ -302,6 +302,18 @@ CAF_TEST(a bare ack goes out only when no message does) {
   CAF_CHECK(!link.poll_transmit(now));
 }
 
+CAF_TEST(what is not acknowledged can be sent again at once) {
+  send(3);
+  transmit();
+  CAF_CHECK(!link.answered());
+  CAF_CHECK(take(ack({0})));
+  CAF_CHECK(link.answered());
+  transmit();
+  link.send_again(now);
+  CAF_CHECK_EQUAL(transmit(), (ids{1, 2}));
+  CAF_CHECK(transmit().empty());
+}
+
 CAF_TEST(an ack is never acknowledged) {
   CAF_CHECK(take(ack({0})));
   CAF_CHECK(!link.poll_transmit(now));

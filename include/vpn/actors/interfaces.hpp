@@ -227,6 +227,8 @@ using supervisor_actor = caf::typed_actor<
   // Ends the session for this reason; `session_ended` goes to the listener,
   // and the actor is done.
   caf::reacts_to<atom::stop, reason>,
+  // Ends the connection and makes a new one, with the same configuration.
+  caf::reacts_to<atom::restart>,
   // Counters of all layers, for people.
   caf::replies_to<atom::status>::with<std::vector<layer_status>>,
   // INTERNAL: the deadline of the session or of a wait has come.

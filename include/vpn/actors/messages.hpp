@@ -242,6 +242,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_ATOM(vpn, vpn::atom, detach, "detach")
   CAF_ADD_ATOM(vpn, vpn::atom, start, "start")
   CAF_ADD_ATOM(vpn, vpn::atom, stop, "stop")
+  CAF_ADD_ATOM(vpn, vpn::atom, restart, "restart")
   // Finish what is under way, then answer.
   CAF_ADD_ATOM(vpn, vpn::atom, shutdown, "shutdown")
   CAF_ADD_ATOM(vpn, vpn::atom, status, "status")

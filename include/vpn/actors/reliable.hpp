@@ -15,6 +15,7 @@ struct reliable_state {
   static inline const char* name = "reliable";
   reliable_state() = default;
   void drain();
+  void send_again();
   layer_status status() const;
 
   reliable_actor::stateful_pointer<reliable_state> self = nullptr;
@@ -29,6 +30,7 @@ struct reliable_state {
   /// Set while a shutdown waits for the last acks.
   caf::typed_response_promise<layer_status> closing;
   time_point closing_deadline;
+  time_point send_again_at;
 };
 
 reliable_actor::behavior_type

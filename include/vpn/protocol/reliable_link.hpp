@@ -44,6 +44,8 @@ public:
   // -- commands: from the layer above --
   /// Queues one message; `window_full` when `free_slots()` is zero.
   expected<done_t> send(control_message msg, instant now);
+  /// Makes everything that is not acknowledged due at once.
+  void send_again(instant now);
 
   // -- handlers: from the layer below, from the timer --
   /// Takes a packet that MUXER has verified. An id below the window or seen
@@ -65,6 +67,8 @@ public:
   size_t free_slots() const noexcept;
   size_t in_flight() const noexcept { return unacked_.size(); }
   uint64_t retransmits() const noexcept { return retransmits_; }
+  /// The peer has acknowledged our first message: somebody is there.
+  bool answered() const noexcept { return burst_done_; }
 
 private:
   struct sent_message {
