@@ -33,8 +33,6 @@ struct link_state {
   uint32_t mtu = 0;
   uint32_t tx_queue_length = 0;
   bool up = false;
-  /// How the kernel makes link-local IPv6 addresses; absent without IPv6.
-  std::optional<uint8_t> address_generation;
 };
 
 /// IN6_ADDR_GEN_MODE_NONE: no link-local address by itself.

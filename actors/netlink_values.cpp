@@ -67,9 +67,6 @@ link_state from_nl(rtnl_link* x) {
   result.mtu = rtnl_link_get_mtu(x);
   result.tx_queue_length = rtnl_link_get_txqlen(x);
   result.up = (rtnl_link_get_flags(x) & IFF_UP) != 0;
-  uint8_t mode = 0;
-  if (rtnl_link_inet6_get_addr_gen_mode(x, &mode) == 0)
-    result.address_generation = mode;
   return result;
 }
 

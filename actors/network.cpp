@@ -61,11 +61,11 @@ public:
       },
       // path: outbound 4/4
       [this](atom::down, batch_ptr& batch) {
-        if (state.socket)
+        if (state.watch) // a dead socket keeps nobody's batches
           state.socket->queue(std::move(batch));
       },
       [this](control_datagram& x) {
-        if (state.socket)
+        if (state.watch)
           state.socket->queue(std::move(x.data));
       },
       [this](atom::shutdown) {

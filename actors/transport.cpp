@@ -19,7 +19,10 @@ namespace {
 /// 208 KiB holds three.
 constexpr int default_buffer = 4 * 1024 * 1024;
 
-void set_buffer(int fd, int forced, int plain, uint32_t wanted) {
+void set_buffer(int fd, int forced, int plain, uint32_t wanted, bool tcp) {
+  // The kernel sizes a TCP socket by itself, and stops to do so when told.
+  if (tcp && wanted == 0)
+    return;
   int size = wanted > 0 ? static_cast<int>(wanted) : default_buffer;
   // The forced form ignores the system's limit and needs CAP_NET_ADMIN.
   if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof(size)) != 0)
@@ -34,8 +37,8 @@ expected<unique_fd, failure> make_socket(const network_config& cfg) {
   unique_fd fd{socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd)
     return socket_failure("cannot make a socket", errno);
-  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, cfg.rcvbuf);
-  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, cfg.sndbuf);
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, cfg.rcvbuf, cfg.tcp);
+  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, cfg.sndbuf, cfg.tcp);
   if (cfg.local_address.defined() || cfg.local_port != 0) {
     int one = 1;
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));

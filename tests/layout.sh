@@ -73,6 +73,8 @@ is_tested_elsewhere() {
   case $1 in
     option_rows_*) ;;  # pages of one table, tested as option_table
     tls_context) ;;    # the certificate half of tls_engine, tested there
+    profile_*) ;;      # pages of the profile parser, tested as profile
+    tunnel_options) ;; # shared by profile and push_options, tested in both
     *) return 1 ;;
   esac
 }
@@ -83,6 +85,8 @@ is_declared_elsewhere() {
   case $1 in
     option_rows_*) ;;  # protocol/option_rows.hpp
     tls_context) ;;    # protocol/tls_internal.hpp
+    profile_*) ;;      # protocol/profile_builder.hpp
+    session_messages) ;;  # session.hpp: one class, two concepts
     *) return 1 ;;
   esac
 }

@@ -189,7 +189,10 @@ wait_for_line() {
 run_child() {
   local ns=$1 log=$2
   shift 2
-  ip netns exec "$ns" "$@" >"$log" 2>&1 </dev/null &
+  # Emptied here and not by the child, which may start late: nobody is to find
+  # the words of the one before.
+  : >"$log"
+  ip netns exec "$ns" "$@" >>"$log" 2>&1 </dev/null &
   child=$!
   lab_children="$lab_children $child"
 }
@@ -423,11 +426,19 @@ expect_ping() {
     fail "a ping to $ping_to was lost"
 }
 
+# The iperf3 server takes one test at a time, and listens again only when what
+# the last one left in the tunnel has arrived.
+iperf_is_idle() {
+  [ "$(grep -c 'Server listening' "$lab_dir/iperf-server.log")" -gt \
+    "$(grep -c 'Accepted connection' "$lab_dir/iperf-server.log")" ]
+}
+
 # iperf_mbit NAMESPACE OPTION...: Mbit/s that arrived, as a whole number.
 # An iperf3 server must run at the other end.
 iperf_mbit() {
   local iperf_ns=$1
   shift
+  wait_until 30 iperf_is_idle || return 1
   ip netns exec "$iperf_ns" iperf3 -f m "$@" >"$lab_dir/iperf.txt" 2>&1 || {
     cat "$lab_dir/iperf.txt" >&2
     return 1

@@ -139,8 +139,7 @@ public:
         result.push_back("link " + x->name + " " + std::to_string(x->index)
                          + " mtu " + std::to_string(x->mtu) + " queue "
                          + std::to_string(x->tx_queue_length)
-                         + (x->up ? " up" : " down") + " addrgenmode "
-                         + std::to_string(x->address_generation.value_or(255)));
+                         + (x->up ? " up" : " down"));
     auto addresses = kernel.addresses();
     CAF_REQUIRE(addresses);
     for (auto& x : *addresses)

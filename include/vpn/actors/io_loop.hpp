@@ -25,7 +25,7 @@ namespace vpn::actors {
 enum class flush_stage : uint8_t {
   /// DATA CHANNEL hands over what it has sealed.
   data_channel,
-  /// NETWORK and TUN write.
+  /// NETWORK writes, TUN looks whether it may read again.
   edges,
 };
 constexpr size_t flush_stages = 2;

@@ -13,7 +13,8 @@ struct network_config {
   /// Address and port to bind; undefined and 0 leave both to the kernel.
   ip_address local_address;
   uint16_t local_port = 0;
-  /// Bytes, 0 for the default (4 MiB, as far as the kernel lets us).
+  /// Bytes. 0 for the default: UDP 4 MiB as far as the kernel lets us, TCP
+  /// whatever the kernel finds right.
   uint32_t sndbuf = 0;
   uint32_t rcvbuf = 0;
   /// TCP: how long connecting may take.
