@@ -127,7 +127,7 @@ io_loop::at_end_of_round(flush_stage stage, std::function<void()> f) {
   auto entry = std::make_shared<hook_entry>();
   entry->call = std::move(f);
   hooks_[static_cast<size_t>(stage)].push_back(entry);
-  return std::make_unique<hook>(*this, std::move(entry));
+  return std::make_unique<hook>(std::move(entry));
 }
 
 io_loop::watch::~watch() {

@@ -49,7 +49,7 @@ public:
       },
       [this](atom::attach, uint8_t key_id, const control_sink_actor& reliable,
              const payload_limit_actor& control) {
-        attach(key_id, reliable, control);
+        add_negotiation(key_id, reliable, control);
       },
       [this](atom::detach, uint8_t key_id) {
         state.mux->detach(key_id);
@@ -79,8 +79,8 @@ public:
   }
 
 private:
-  void attach(uint8_t key_id, const control_sink_actor& reliable,
-              const payload_limit_actor& control) {
+  void add_negotiation(uint8_t key_id, const control_sink_actor& reliable,
+                       const payload_limit_actor& control) {
     state.negotiations[key_id & 7] = reliable;
     send(control,
          payload_limit{static_cast<uint32_t>(state.mux->max_payload())});

@@ -122,7 +122,7 @@ private:
 
   outcome receive_frames(packet_batch& into, bool control_only) {
     // What was left of the last read comes first.
-    std::memcpy(into.data, rest_.data(), rest_.size());
+    std::copy(rest_.begin(), rest_.end(), into.data);
     auto size = rest_.size();
     auto room = std::min<size_t>(into.capacity - size, read_size);
     auto n = recv(fd_.get(), into.data + size, room, MSG_DONTWAIT);

@@ -62,7 +62,7 @@ public:
     install_handlers(this);
     return {
       [this](atom::attach, const tunnel_device& device) {
-        attach(device);
+        use(device);
       },
       // path: inbound 4/4
       [this](atom::up, const batch_ptr& batch) {
@@ -80,7 +80,7 @@ public:
   }
 
 private:
-  void attach(const tunnel_device& device) {
+  void use(const tunnel_device& device) {
     state.watch.reset();
     state.device = device;
     use_joiner(device.tso, device.uso);

@@ -116,15 +116,13 @@ private:
 /// A registered end-of-round hook.
 class io_loop::hook {
 public:
-  hook(io_loop& loop, std::shared_ptr<hook_entry> entry)
-    : loop_(loop),
-      entry_(std::move(entry)) {}
+  explicit hook(std::shared_ptr<hook_entry> entry)
+    : entry_(std::move(entry)) {}
   ~hook();
   hook(const hook&) = delete;
   hook& operator=(const hook&) = delete;
 
 private:
-  io_loop& loop_;
   std::shared_ptr<hook_entry> entry_;
 };
 
