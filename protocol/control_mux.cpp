@@ -1,7 +1,9 @@
 // MUXER's decisions: session ids, key ids and the first soft reset.
-// spec: openvpn-wire 2.1, 2.2, 3.2, 4.3, 4.7, 12.3
+// spec: openvpn-wire 2.1, 2.2, 2.9, 2.10, 3.2, 4.3, 4.7, 12.3
 
 #include "vpn/protocol/control_mux.hpp"
+
+#include "vpn/protocol/control_stream.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,6 +19,11 @@ constexpr size_t max_parked = 4;
 constexpr size_t max_events = 256;
 /// A source that yields zeros this often is broken.
 constexpr int max_draws = 16;
+
+/// 0, 1, 2 ... 7, 1, 2 ...
+uint8_t key_id_after(uint8_t x) {
+  return x == 7 ? 1 : static_cast<uint8_t>(x + 1);
+}
 
 /// False for packets that only our own side sends.
 bool may_receive(role self, opcode op) {
@@ -40,6 +47,9 @@ expected<control_mux> control_mux::make(const mux_config& cfg,
   if (!wrap)
     return wrap.error();
   control_mux result{cfg, std::move(*wrap)};
+  result.asks_for_key_ = cfg.wrap.mode == wrap_mode::tls_crypt_v2
+                         && cfg.wrap.force_cookie && cfg.self == role::server;
+  result.reserves_room_ = result.wrap_.wrapped_key_size() > 0;
   // The wrapping has its own copy of the key; one is enough.
   result.cfg_.wrap = wrap_config{};
   auto& id = result.local_.value;
@@ -74,13 +84,38 @@ void control_mux::allow_soft_reset(uint8_t next_key_id) {
     expected_soft_reset_ = next_key_id;
 }
 
+expected<done_t> control_mux::install_dynamic_key(const key_block& exported) {
+  if (dynamic_)
+    return errc::wrong_state;
+  auto made = wrap_.make_dynamic(exported);
+  if (!made)
+    return made.error();
+  dynamic_.emplace(std::move(*made));
+  return done;
+}
+
 bytes control_mux::seal(control_packet pkt, instant now) {
+  // One that is sent again must not bring an older key id back.
+  if (pkt.op == opcode::control_soft_reset_v1
+      && pkt.key_id == key_id_after(newest_key_id_))
+    newest_key_id_ = pkt.key_id;
+  if (superseded(pkt.key_id))
+    return {};
   pkt.source = local_;
   pkt.destination = remote_;
   // An ack block names its receiver, so there is none for an unknown peer.
   if (!remote_.defined())
     pkt.acks.clear();
-  return wrap_.seal(pkt, now);
+  if (asks_for_key_ && pkt.op == opcode::control_hard_reset_server_v2)
+    pkt.payload = write_reset({resend_wrapped_key});
+  // The server has kept nothing of our reset: whenever these bytes are sent,
+  // the key goes along.
+  if (pkt.key_id == 0 && pkt.id == 1 && pkt.op == opcode::control_v1) {
+    reserves_room_ = false;
+    if (resends_key_)
+      pkt.op = opcode::control_wkc_v1;
+  }
+  return wrap_of(pkt.key_id).seal(pkt, now);
 }
 
 expected<done_t> control_mux::handle_datagram(byte_view datagram) {
@@ -94,7 +129,7 @@ expected<done_t> control_mux::handle_datagram(byte_view datagram) {
     return head.error();
   if (auto ok = check_head(*head); !ok)
     return ok;
-  auto pkt = wrap_.open(datagram);
+  auto pkt = wrap_of(head->key_id).open(datagram);
   if (!pkt)
     return pkt.error();
   if (auto ok = check_session(*pkt); !ok)
@@ -103,6 +138,7 @@ expected<done_t> control_mux::handle_datagram(byte_view datagram) {
     return park(std::move(*pkt));
   if (!remote_.defined()) {
     remote_ = pkt->source;
+    note_first_reset(*pkt);
     events_.emplace_back(mux_peer_known{local_, remote_});
   }
   events_.emplace_back(mux_delivery{std::move(*pkt)});
@@ -118,11 +154,13 @@ std::optional<control_mux::event> control_mux::poll_event() {
   return result;
 }
 
-size_t control_mux::max_payload() const noexcept {
+size_t control_mux::max_payload(uint8_t key_id) const noexcept {
   constexpr size_t ack_block
     = 1 + sizeof(session_id::value) + 4 * max_acks_sent;
-  auto overhead
-    = cfg_.ip_overhead + control_head_size + ack_block + 4 + wrap_.overhead();
+  auto overhead = cfg_.ip_overhead + control_head_size + ack_block + 4
+                  + wrap_of(key_id).overhead();
+  if (reserves_room_ && (key_id & 7) == 0)
+    overhead += wrap_.wrapped_key_size();
   return cfg_.max_packet_size > overhead + min_payload
            ? cfg_.max_packet_size - overhead
            : min_payload;
@@ -170,10 +208,30 @@ expected<done_t> control_mux::park(control_packet pkt) {
     return errc::replayed;
   if (parked_.size() >= max_parked)
     return errc::no_buffer;
-  if (parked_.empty())
+  if (parked_.empty()) {
+    newest_key_id_ = pkt.key_id;
     events_.emplace_back(mux_soft_reset{pkt.key_id});
+  }
   parked_.push_back(std::move(pkt));
   return done;
+}
+
+/// What the server says in the reset that introduces it. A broken list is left
+/// to CONTROL, which refuses it.
+void control_mux::note_first_reset(const control_packet& pkt) {
+  auto reset = read_reset(pkt.payload);
+  auto asked
+    = reset && (reset->early_negotiation_flags & resend_wrapped_key) != 0;
+  resends_key_ = asked && wrap_.wrapped_key_size() > 0;
+  reserves_room_ = resends_key_;
+}
+
+const control_wrap& control_mux::wrap_of(uint8_t key_id) const noexcept {
+  return dynamic_ && (key_id & 7) != 0 ? *dynamic_ : wrap_;
+}
+
+control_wrap& control_mux::wrap_of(uint8_t key_id) noexcept {
+  return dynamic_ && (key_id & 7) != 0 ? *dynamic_ : wrap_;
 }
 
 } // namespace vpn::protocol

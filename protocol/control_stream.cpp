@@ -20,8 +20,9 @@ bool is_reset(opcode op) {
   return is_hard_reset(op) || op == opcode::control_soft_reset_v1;
 }
 
-/// Reads the TLV list of a hard reset.
-expected<peer_reset> read_tlvs(byte_view payload) {
+} // namespace
+
+expected<peer_reset> read_reset(byte_view payload) {
   peer_reset result;
   byte_reader reader{payload};
   while (reader.remaining() > 0) {
@@ -39,7 +40,14 @@ expected<peer_reset> read_tlvs(byte_view payload) {
   return result;
 }
 
-} // namespace
+bytes write_reset(const peer_reset& x) {
+  bytes result;
+  byte_writer writer{result};
+  writer.u16(tlv_early_negotiation);
+  writer.u16(2);
+  writer.u16(x.early_negotiation_flags);
+  return result;
+}
 
 void control_stream::start() {
   auto first = how_ == opening::hard_reset_client
@@ -117,7 +125,7 @@ expected<done_t> control_stream::handle_reset(const control_message& msg) {
   peer_reset event;
   // A soft reset carries no TLVs, and whatever it carries is not TLS either.
   if (is_hard_reset(msg.op)) {
-    auto parsed = read_tlvs(msg.payload);
+    auto parsed = read_reset(msg.payload);
     if (!parsed)
       return parsed.error();
     event = *parsed;
@@ -133,7 +141,8 @@ expected<done_t> control_stream::handle_reset(const control_message& msg) {
 opcode control_stream::own_reset() const noexcept {
   switch (how_) {
     case opening::hard_reset_client:
-      return opcode::control_hard_reset_client_v2;
+      return v3_ ? opcode::control_hard_reset_client_v3
+                 : opcode::control_hard_reset_client_v2;
     case opening::hard_reset_server:
       return opcode::control_hard_reset_server_v2;
     default:

@@ -1,22 +1,19 @@
-// Control channel wrapping: seals and opens with tls-auth, tls-crypt or none.
-// spec: openvpn-wire 2.5, 2.6, 2.7
+// Control channel wrapping: seals and opens with tls-auth, tls-crypt,
+// tls-crypt-v2 or none. spec: openvpn-wire 2.5 to 2.10
 
 #include "vpn/protocol/control_wrap.hpp"
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include "vpn/protocol/tls_crypt_v2.hpp"
 
-#include <initializer_list>
+#include "protocol/wrap_crypto.hpp"
 
 namespace vpn::protocol {
+
+using namespace wrap_crypto;
 
 namespace {
 
 constexpr size_t wrap_id_size = 8;
-constexpr size_t crypt_tag_size = 32;
-constexpr size_t crypt_key_size = 32;
 /// What stock counts for tls-crypt beyond packet id and tag.
 constexpr size_t crypt_unused = 16;
 constexpr size_t slot_size = 64;
@@ -24,66 +21,15 @@ constexpr size_t slot_size = 64;
 /// longer is refused before any work is done for it.
 constexpr size_t max_wrapped_size = max_control_payload + 256;
 
-struct mac_deleter {
-  void operator()(EVP_MAC* x) const noexcept { EVP_MAC_free(x); }
-  void operator()(EVP_MAC_CTX* x) const noexcept { EVP_MAC_CTX_free(x); }
-};
-
-struct cipher_deleter {
-  void operator()(EVP_CIPHER* x) const noexcept { EVP_CIPHER_free(x); }
-  void operator()(EVP_CIPHER_CTX* x) const noexcept { EVP_CIPHER_CTX_free(x); }
-};
-
-using mac_context = std::unique_ptr<EVP_MAC_CTX, mac_deleter>;
-using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, cipher_deleter>;
-
-/// OpenSSL's errors are per thread, and the TLS layer may read them on the same
-/// thread: what fails here must not be found there.
-class error_guard {
-public:
-  error_guard() { ERR_set_mark(); }
-  ~error_guard() { ERR_pop_to_mark(); }
-  error_guard(const error_guard&) = delete;
-  error_guard& operator=(const error_guard&) = delete;
-};
-
-using tag_buffer = std::array<uint8_t, EVP_MAX_MD_SIZE>;
-
-/// A context for HMAC with `digest`, null if OpenSSL has no such digest.
-mac_context make_hmac(const std::string& digest) {
-  std::unique_ptr<EVP_MAC, mac_deleter> mac{
-    EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
-  mac_context result{mac ? EVP_MAC_CTX_new(mac.get()) : nullptr};
-  // OpenSSL takes the name as a non-const pointer and does not write to it.
-  const std::array<OSSL_PARAM, 2> params{
-    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                     const_cast<char*>(digest.c_str()), 0),
-    OSSL_PARAM_construct_end()};
-  // The first init with a key is what finds digests that HMAC cannot use.
-  const std::array<uint8_t, 1> probe{};
-  if (!result || EVP_MAC_CTX_set_params(result.get(), params.data()) != 1
-      || EVP_MAC_init(result.get(), probe.data(), probe.size(), nullptr) != 1)
-    return nullptr;
-  return result;
-}
-
-/// A context for AES-256-CTR, null if OpenSSL has none.
-cipher_context make_cipher() {
-  std::unique_ptr<EVP_CIPHER, cipher_deleter> cipher{
-    EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr)};
-  cipher_context result{EVP_CIPHER_CTX_new()};
-  if (!cipher || !result
-      || EVP_EncryptInit_ex2(result.get(), cipher.get(), nullptr, nullptr,
-                             nullptr)
-           != 1)
-    return nullptr;
-  return result;
-}
+/// A tls-crypt-v2 client counts from here on, and its server sees by this that
+/// it understands early negotiation. spec: openvpn-wire 2.9
+constexpr uint32_t early_negotiation = 0x0f000000;
 
 } // namespace
 
 struct control_wrap::impl {
   wrap_mode mode = wrap_mode::none;
+  role self = role::client;
   key_block key;
   directed_keys slots;
   /// HMAC keys have this length, too, in tls-auth; in tls-crypt both are 32.
@@ -93,28 +39,28 @@ struct control_wrap::impl {
   wrap_id_sender ids;
   wrap_id_receiver seen;
 
-  bool authenticate(byte_view slot, std::initializer_list<byte_view> parts,
-                    tag_buffer& tag) const {
-    if (EVP_MAC_init(mac.get(), slot.data(), tag_size, nullptr) != 1)
-      return false;
-    for (auto part : parts)
-      if (EVP_MAC_update(mac.get(), part.data(), part.size()) != 1)
-        return false;
-    size_t n = 0;
-    return EVP_MAC_final(mac.get(), tag.data(), &n, tag.size()) == 1
-           && n == tag_size;
+  // tls-crypt-v2
+  bytes wrapped_key;
+  secret server_key;
+  bool force_cookie = false;
+  /// False at a server until its client has shown its key.
+  bool keyed = true;
+
+  bool sign(byte_view slot, std::initializer_list<byte_view> parts,
+            tag_buffer& tag) const {
+    return authenticate(mac.get(), slot.first(tag_size), parts, tag);
   }
 
-  /// CTR mode: the same operation in both directions, in place.
-  bool crypt(byte_view slot, const uint8_t* iv, uint8_t* data, size_t n) const {
-    int written = 0;
-    return EVP_EncryptInit_ex2(cipher.get(), nullptr,
-                               slot.first(crypt_key_size).data(), iv, nullptr)
-             == 1
-           && EVP_EncryptUpdate(cipher.get(), data, &written, data,
-                                static_cast<int>(n))
-                == 1
-           && static_cast<size_t>(written) == n;
+  bool crypt_with(byte_view slot, const uint8_t* iv, uint8_t* data,
+                  size_t n) const {
+    return crypt(cipher.get(), slot.first(crypt_key_size), iv, data, n);
+  }
+
+  /// tls-crypt has fixed directions.
+  void use_crypt_key(const key_block& x) {
+    key = x;
+    slots = slots_of(key, self == role::server ? key_direction::normal
+                                               : key_direction::inverse);
   }
 
   bytes seal_auth(const control_packet& x, wrap_packet_id id) const {
@@ -130,10 +76,10 @@ struct control_wrap::impl {
     auto wrap_id_and_body = all.from(tag_at + tag_size);
     tag_buffer tag{};
     // The HMAC is computed in another order than the wire has.
-    if (!authenticate(slots.send_hmac,
-                      {wrap_id_and_body.first(wrap_id_size), all.first(tag_at),
-                       wrap_id_and_body.from(wrap_id_size)},
-                      tag))
+    if (!sign(slots.send_hmac,
+              {wrap_id_and_body.first(wrap_id_size), all.first(tag_at),
+               wrap_id_and_body.from(wrap_id_size)},
+              tag))
       return {};
     std::copy_n(tag.begin(), tag_size, out.data() + tag_at);
     return out;
@@ -148,7 +94,7 @@ struct control_wrap::impl {
     if (!reader.ok())
       return errc::truncated;
     tag_buffer wanted{};
-    if (!authenticate(slots.receive_hmac, {wrap_id, clear, body}, wanted))
+    if (!sign(slots.receive_hmac, {wrap_id, clear, body}, wanted))
       return errc::tls_failed;
     if (!equal_in_constant_time(tag, {wanted.data(), tag_size}))
       return errc::bad_tag;
@@ -167,11 +113,11 @@ struct control_wrap::impl {
     auto all = byte_view{out};
     auto body = all.from(tag_at + tag_size);
     tag_buffer tag{};
-    if (!authenticate(slots.send_hmac, {all.first(tag_at), body}, tag))
+    if (!sign(slots.send_hmac, {all.first(tag_at), body}, tag))
       return {};
     std::copy_n(tag.begin(), tag_size, out.data() + tag_at);
-    if (!crypt(slots.send_cipher, tag.data(), out.data() + tag_at + tag_size,
-               body.size()))
+    if (!crypt_with(slots.send_cipher, tag.data(),
+                    out.data() + tag_at + tag_size, body.size()))
       return {};
     return out;
   }
@@ -184,12 +130,63 @@ struct control_wrap::impl {
     if (!reader.ok())
       return errc::truncated;
     tag_buffer wanted{};
-    if (!crypt(slots.receive_cipher, tag.data(), body.data(), body.size())
-        || !authenticate(slots.receive_hmac, {clear, body}, wanted))
+    if (!crypt_with(slots.receive_cipher, tag.data(), body.data(), body.size())
+        || !sign(slots.receive_hmac, {clear, body}, wanted))
       return errc::tls_failed;
     if (!equal_in_constant_time(tag, {wanted.data(), tag_size}))
       return errc::bad_tag;
     return finish(clear.from(control_head_size), body, std::move(head));
+  }
+
+  bytes seal_crypt_v2(const control_packet& x, wrap_packet_id id) const {
+    if (!keyed)
+      return {};
+    if (self == role::client)
+      id.counter += early_negotiation;
+    auto out = seal_crypt(x, id);
+    // In clear and behind the tag: it has a tag of its own.
+    if (!out.empty() && carries_wrapped_key(x.op))
+      out.insert(out.end(), wrapped_key.begin(), wrapped_key.end());
+    return out;
+  }
+
+  expected<control_packet> open_crypt_v2(byte_view datagram,
+                                         control_packet head) {
+    if (self == role::server && carries_wrapped_key(head.op)) {
+      auto parts = split_wrapped_key(datagram);
+      if (!parts)
+        return parts.error();
+      // Taking a key in the middle of a session broke servers
+      // (CVE-2025-2704).
+      if (!keyed)
+        return open_first(*parts, std::move(head));
+      datagram = parts->packet;
+    }
+    if (!keyed)
+      return errc::no_key;
+    return open_crypt(datagram, std::move(head));
+  }
+
+  /// Tries the key that came with the packet; it stays if it opens the packet.
+  expected<control_packet> open_first(const packet_with_key& parts,
+                                      control_packet head) {
+    byte_reader reader{parts.packet.from(control_head_size)};
+    auto counter = reader.u32();
+    if (!reader.ok())
+      return errc::truncated;
+    if (force_cookie && (counter & early_negotiation) != early_negotiation)
+      return errc::wrong_state;
+    auto found = unwrap_client_key(server_key, parts.wrapped);
+    if (!found)
+      return found.error();
+    use_crypt_key(found->key);
+    auto result = open_crypt(parts.packet, std::move(head));
+    keyed = static_cast<bool>(result);
+    if (!keyed) {
+      use_crypt_key({});
+      seen = {};
+    }
+    return result;
   }
 
   /// What comes after authentication: replay check, then the body.
@@ -217,28 +214,58 @@ expected<control_wrap> control_wrap::make(const wrap_config& cfg, role self) {
   error_guard guard;
   auto p = std::make_unique<impl>();
   p->mode = cfg.mode;
+  p->self = self;
   if (cfg.mode == wrap_mode::none)
     return control_wrap{std::move(p)};
-  auto crypt = cfg.mode == wrap_mode::tls_crypt;
-  auto direction = cfg.direction;
-  if (crypt)
-    direction
-      = self == role::server ? key_direction::normal : key_direction::inverse;
-  p->key = cfg.key;
-  p->slots = slots_of(p->key, direction);
-  p->mac = make_hmac(crypt ? "SHA256" : cfg.digest);
+  auto auth = cfg.mode == wrap_mode::tls_auth;
+  if (auth) {
+    p->key = cfg.key;
+    p->slots = slots_of(p->key, cfg.direction);
+  } else {
+    p->use_crypt_key(cfg.key);
+  }
+  p->mac = make_hmac(auth ? cfg.digest : "SHA256");
   if (!p->mac)
     return errc::bad_key_material;
   p->tag_size = EVP_MAC_CTX_get_mac_size(p->mac.get());
   // The tag's length is the key's, and a slot holds no longer one.
   if (p->tag_size == 0 || p->tag_size > slot_size)
     return errc::bad_key_material;
-  if (crypt) {
+  if (!auth) {
     p->cipher = make_cipher();
     if (!p->cipher)
       return errc::tls_failed;
   }
+  if (cfg.mode != wrap_mode::tls_crypt_v2)
+    return control_wrap{std::move(p)};
+  if (self == role::client) {
+    p->wrapped_key = cfg.wrapped_key;
+    if (p->wrapped_key.size() < min_wrapped_key_size
+        || p->wrapped_key.size() > max_wrapped_key_size)
+      return errc::bad_key_material;
+  } else {
+    if (cfg.server_key.size() != crypt_v2_server_key_size)
+      return errc::bad_key_material;
+    p->server_key = cfg.server_key;
+    p->force_cookie = cfg.force_cookie;
+    p->keyed = false;
+    p->use_crypt_key({});
+  }
   return control_wrap{std::move(p)};
+}
+
+expected<control_wrap>
+control_wrap::make_dynamic(const key_block& exported) const {
+  if (!impl_->keyed)
+    return errc::wrong_state;
+  wrap_config cfg;
+  cfg.mode = wrap_mode::tls_crypt;
+  cfg.key = exported;
+  // Whoever lacks the static key is kept out of renegotiations as well. Without
+  // one, this key is all zero.
+  for (size_t i = 0; i < cfg.key.size(); ++i)
+    cfg.key.data()[i] ^= impl_->key.data()[i];
+  return make(cfg, impl_->self);
 }
 
 bytes control_wrap::seal(const control_packet& x, instant now) {
@@ -248,13 +275,18 @@ bytes control_wrap::seal(const control_packet& x, instant now) {
       return impl_->seal_auth(x, impl_->ids.next(now));
     case wrap_mode::tls_crypt:
       return impl_->seal_crypt(x, impl_->ids.next(now));
+    case wrap_mode::tls_crypt_v2:
+      return impl_->seal_crypt_v2(x, impl_->ids.next(now));
     default:
       return write_plain(x);
   }
 }
 
 expected<control_packet> control_wrap::open(byte_view datagram) {
-  if (datagram.size() > max_wrapped_size)
+  auto limit = max_wrapped_size;
+  if (impl_->mode == wrap_mode::tls_crypt_v2)
+    limit += max_wrapped_key_size;
+  if (datagram.size() > limit)
     return errc::bad_payload_size;
   auto head = read_head(datagram);
   if (!head)
@@ -265,6 +297,8 @@ expected<control_packet> control_wrap::open(byte_view datagram) {
       return impl_->open_auth(datagram, std::move(*head));
     case wrap_mode::tls_crypt:
       return impl_->open_crypt(datagram, std::move(*head));
+    case wrap_mode::tls_crypt_v2:
+      return impl_->open_crypt_v2(datagram, std::move(*head));
     default:
       if (auto ok = read_body(datagram.from(control_head_size), *head); !ok)
         return ok.error();
@@ -277,10 +311,15 @@ size_t control_wrap::overhead() const noexcept {
     case wrap_mode::tls_auth:
       return impl_->tag_size + wrap_id_size;
     case wrap_mode::tls_crypt:
+    case wrap_mode::tls_crypt_v2:
       return wrap_id_size + crypt_tag_size + crypt_unused;
     default:
       return 0;
   }
+}
+
+size_t control_wrap::wrapped_key_size() const noexcept {
+  return impl_->wrapped_key.size();
 }
 
 wrap_mode control_wrap::mode() const noexcept {

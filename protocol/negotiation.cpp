@@ -3,6 +3,9 @@
 
 #include "vpn/protocol/negotiation.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace vpn::protocol {
 
 namespace {
@@ -10,14 +13,56 @@ namespace {
 /// One text message with its NUL is one TLS record.
 constexpr size_t max_text = 16383;
 
+/// Records that wait for `accept_peer`. A client sends one before it gets an
+/// answer, a server none.
+constexpr size_t max_held = 4;
+
 role other(role x) {
   return x == role::client ? role::server : role::client;
 }
 
+/// The code point at the start of `text`, and how many bytes it takes; none for
+/// anything that is not the shortest form of one.
+size_t read_utf8(std::string_view text, uint32_t& point) {
+  struct form {
+    uint8_t mask, lead;
+    uint32_t first, last;
+  };
+  constexpr std::array<form, 4> forms{{{0x80, 0x00, 0, 0x7f},
+                                       {0xe0, 0xc0, 0x80, 0x7ff},
+                                       {0xf0, 0xe0, 0x800, 0xffff},
+                                       {0xf8, 0xf0, 0x10000, 0x10ffff}}};
+  auto lead = static_cast<uint8_t>(text.front());
+  for (size_t n = 1; n <= forms.size(); ++n) {
+    const auto& x = forms[n - 1];
+    if ((lead & x.mask) != x.lead)
+      continue;
+    if (text.size() < n)
+      return 0;
+    point = lead & static_cast<uint8_t>(~x.mask);
+    for (size_t i = 1; i < n; ++i) {
+      auto byte = static_cast<uint8_t>(text[i]);
+      if ((byte & 0xc0) != 0x80)
+        return 0;
+      point = (point << 6) | (byte & 0x3fU);
+    }
+    auto surrogate = point >= 0xd800 && point <= 0xdfff;
+    return point >= x.first && point <= x.last && !surrogate ? n : 0;
+  }
+  return 0;
+}
+
+/// UTF-8 without control characters, those of the upper half included: a
+/// terminal obeys them as well.
 bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= 0x20 && c <= 0x7e;
-  });
+  while (!text.empty()) {
+    uint32_t point = 0;
+    auto n = read_utf8(text, point);
+    if (n == 0 || point < 0x20 || (point >= 0x7f && point <= 0x9f))
+      return false;
+    text.remove_prefix(n);
+  }
+  return true;
 }
 
 std::string_view without_line_end(std::string_view text) {
@@ -49,6 +94,25 @@ void negotiation::start(instant now) {
   started_ = true;
   tls_.start();
   advance();
+}
+
+void negotiation::accept_peer() {
+  if (failed_ || !announced_ || accepted_)
+    return;
+  accepted_ = true;
+  if (cfg_.confirm_peer && cfg_.self == role::client)
+    send_record();
+  advance();
+}
+
+expected<key_block> negotiation::export_control_key() const {
+  if (!exchanged_ || failed_)
+    return errc::wrong_state;
+  key_block result;
+  auto made = tls_.export_key(ekm_control_label, result.data(), result.size());
+  if (!made)
+    return made.error();
+  return result;
 }
 
 void negotiation::send_text(std::string text) {
@@ -139,15 +203,14 @@ void negotiation::advance() {
     announced_ = true;
     events_.emplace_back(
       tls_established{tls_.peer_chain(), tls_.description()});
-    if (cfg_.self == role::client)
+    if (cfg_.self == role::client && confirmed())
       send_record();
   }
-  // What came before the connection broke still counts.
-  while (!failed_) {
-    auto record = tls_.poll_record();
-    if (!record)
-      break;
-    handle_record(record->view());
+  hold_records();
+  while (!failed_ && confirmed() && !held_.empty()) {
+    auto record = std::move(held_.front());
+    held_.pop_front();
+    handle_record(record.view());
   }
   while (exchanged_ && !failed_ && !texts_.empty()) {
     auto text = std::move(texts_.front());
@@ -158,6 +221,16 @@ void negotiation::advance() {
   }
   if (tls_.failed())
     fail(*tls_.failed());
+}
+
+/// What came before the connection broke still counts.
+void negotiation::hold_records() {
+  while (auto record = tls_.poll_record()) {
+    held_.push_back(std::move(*record));
+    if (!confirmed() && held_.size() > max_held)
+      return fail(
+        {reason::tls_failed, "the peer does not wait until it is accepted"});
+  }
 }
 
 void negotiation::send_record() {
@@ -218,6 +291,7 @@ void negotiation::fail(failure what) {
   forget_sources();
   cfg_.password.clear();
   texts_.clear();
+  held_.clear();
   events_.emplace_back(negotiation_failed{std::move(what)});
 }
 

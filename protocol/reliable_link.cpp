@@ -17,6 +17,20 @@ constexpr size_t ack_list_size = 8;
 /// lives this long.
 constexpr duration longest_backoff = std::chrono::hours{24};
 
+/// Messages that answer the peer's reset, and whatever came before them.
+uint32_t answers_to(opcode reset) {
+  switch (reset) {
+    case opcode::control_hard_reset_server_v2:
+      return 2;
+    case opcode::control_hard_reset_client_v2:
+    case opcode::control_hard_reset_client_v3:
+    case opcode::control_soft_reset_v1:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 } // namespace
 
 reliable_link::reliable_link(reliable_config cfg) : cfg_(cfg) {
@@ -50,6 +64,7 @@ expected<done_t> reliable_link::handle_packet(control_packet pkt, instant now) {
   owe_ack(pkt.id);
   if (pkt.id < expected_id_ || received_.count(pkt.id) > 0)
     return errc::replayed;
+  answers_first_ = std::max(answers_first_, answers_to(pkt.op));
   received_.emplace(pkt.id, control_message{pkt.op, std::move(pkt.payload)});
   return done;
 }
@@ -67,7 +82,7 @@ std::optional<control_packet> reliable_link::poll_transmit(instant now) {
   pkt.key_id = cfg_.key_id;
   auto i = std::find_if(unacked_.begin(), unacked_.end(), is_due);
   if (i == unacked_.end()) {
-    if (owed_.empty())
+    if (owed_.empty() || next_id_ < answers_first_)
       return std::nullopt;
     pkt.op = opcode::ack_v1;
     pkt.acks = take_acks();

@@ -64,6 +64,36 @@ CAF_TEST(a client opens with a hard reset) {
   CAF_CHECK(!stream.poll_message());
 }
 
+CAF_TEST(a client of tls crypt v2 opens with the third hard reset) {
+  control_stream stream{opening::hard_reset_client, true};
+  stream.start();
+  CAF_CHECK(sends_reset(stream, client_v3));
+  CAF_CHECK(takes(stream, server_v2, "0001 0002 0001"));
+  auto event = stream.poll_reset();
+  CAF_REQUIRE(event);
+  CAF_CHECK_EQUAL(event->early_negotiation_flags, resend_wrapped_key);
+  // Nobody else does.
+  for (auto how : {opening::hard_reset_server, opening::soft_reset_responder}) {
+    control_stream other{how, true};
+    CAF_CHECK(
+      takes(other, how == opening::hard_reset_server ? client_v2 : soft));
+    CAF_CHECK(
+      sends_reset(other, how == opening::hard_reset_server ? server_v2 : soft));
+  }
+  control_stream initiator{opening::soft_reset_initiator, true};
+  initiator.start();
+  CAF_CHECK(sends_reset(initiator, soft));
+}
+
+CAF_TEST(the payload of a reset is written as it is read) {
+  CAF_CHECK_EQUAL(to_hex(write_reset({resend_wrapped_key})), "000100020001");
+  for (uint16_t flags : {0x0000, 0x0001, 0x8000, 0xffff}) {
+    auto x = read_reset(write_reset({flags}));
+    CAF_REQUIRE(x);
+    CAF_CHECK_EQUAL(x->early_negotiation_flags, flags);
+  }
+}
+
 CAF_TEST(a server answers either hard reset of a client) {
   for (auto op : {client_v2, client_v3}) {
     control_stream stream{opening::hard_reset_server};

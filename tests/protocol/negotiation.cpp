@@ -315,10 +315,207 @@ CAF_TEST(texts are split at NUL and cleaned) {
   CAF_CHECK_EQUAL(x.x.bad_texts(), 0u);
   CAF_CHECK_EQUAL(received("a\x1b[2J\0good\0"sv), "text good; ");
   CAF_CHECK_EQUAL(received("a\nb\0"sv), "");
-  CAF_CHECK_EQUAL(received("\xc3\xa4\0\x7f\0~ \0"sv), "text ~ ; ");
-  CAF_CHECK_EQUAL(x.x.bad_texts(), 4u);
+  CAF_CHECK_EQUAL(received("\xc3\xa4\0\x7f\0~ \0"sv),
+                  "text \xc3\xa4; text ~ ; ");
+  CAF_CHECK_EQUAL(x.x.bad_texts(), 3u);
   CAF_CHECK_EQUAL(received(std::string(16383, 'x') + '\0'),
                   "text " + std::string(16383, 'x') + "; ");
+}
+
+CAF_TEST(texts are UTF 8 without control characters) {
+  bare_pair x{role::client};
+  x.say(write_key_method(record_of(role::server), role::server).view());
+  events_of(x.x);
+  auto taken = [&](const std::string& text) {
+    x.say("a" + text + "z" + std::string(1, '\0'));
+    return joined(events_of(x.x)) == "text a" + text + "z; ";
+  };
+  // The first and the last code point of each length, and those around the
+  // surrogates.
+  for (auto text :
+       {" ", "~", "\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+        "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+        "Gr\xc3\xbc\xc3\x9f"
+        "e \xe2\x82\xac"})
+    CAF_CHECK(taken(text));
+  CAF_CHECK_EQUAL(x.x.bad_texts(), 0u);
+  size_t bad = 0;
+  auto refused = [&](const std::string& text) {
+    return !taken(text) && x.x.bad_texts() == ++bad;
+  };
+  // Control characters: all of the lower half, DEL, all of the upper half.
+  for (char c = 1; c < 0x20; ++c)
+    CAF_CHECK(refused(std::string(1, c)));
+  CAF_CHECK(refused("\x7f"));
+  for (int c = 0x80; c <= 0x9f; ++c)
+    CAF_CHECK(refused(std::string{"\xc2"} + static_cast<char>(c)));
+  // No UTF-8: lone bytes, cut sequences, longer forms than needed, surrogates,
+  // and what is beyond the last code point.
+  for (auto text : {"\x80",
+                    "\xbf",
+                    "\xc3",
+                    "\xe2\x82",
+                    "\xf0\x9f\x98",
+                    "\xc0\x80",
+                    "\xc0\xaf",
+                    "\xc1\xbf",
+                    "\xe0\x80\xaf",
+                    "\xe0\x9f\xbf",
+                    "\xf0\x8f\xbf\xbf",
+                    "\xf0\x80\x80\x80",
+                    "\xed\xa0\x80",
+                    "\xed\xbf\xbf",
+                    "\xf4\x90\x80\x80",
+                    "\xf5\x80\x80\x80",
+                    "\xf8\x88\x80\x80\x80",
+                    "\xfe",
+                    "\xff",
+                    "\xc3\xc3"})
+    CAF_CHECK(refused(text));
+}
+
+CAF_TEST(a sequence that ends with its text is refused) {
+  bare_pair x{role::client};
+  x.say(write_key_method(record_of(role::server), role::server).view());
+  events_of(x.x);
+  using namespace std::string_view_literals;
+  for (auto text : {"\xc3\0"sv, "\xe2\x82\0"sv, "\xf0\x9f\x98\0"sv})
+    x.say(text);
+  CAF_CHECK(events_of(x.x).empty());
+  CAF_CHECK_EQUAL(x.x.bad_texts(), 3u);
+}
+
+// -- a peer that has to be accepted --
+
+namespace {
+
+negotiation_config confirming(role self, versions v = {}) {
+  auto result = config(self, v);
+  result.confirm_peer = true;
+  return result;
+}
+
+} // namespace
+
+CAF_TEST(a client says nothing before its server is accepted) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{confirming(role::client, v), config(role::server)};
+    x.client.send_text("early");
+    // Acceptance comes after the certificate, never before.
+    x.client.accept_peer();
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.client)), "established server; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.server)), "established client; ");
+    x.client.accept_peer();
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.client)), "exchanged :; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.server)),
+                    "exchanged alice:wonderland; text early; ");
+    x.client.accept_peer();
+    x.drive();
+    CAF_CHECK(events_of(x.server).empty());
+  }
+}
+
+CAF_TEST(a server answers nothing before its client is accepted) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{config(role::client, v), confirming(role::server)};
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.client)), "established server; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.server)), "established client; ");
+    CAF_CHECK(!x.server.exchanged());
+    x.server.accept_peer();
+    x.drive();
+    CAF_CHECK_EQUAL(joined(events_of(x.server)),
+                    "exchanged alice:wonderland; ");
+    CAF_CHECK_EQUAL(joined(events_of(x.client)), "exchanged :; ");
+  }
+}
+
+CAF_TEST(nobody waits for ever to be accepted) {
+  negotiation_pair x{confirming(role::client), config(role::server)};
+  x.drive();
+  events_of(x.client);
+  CAF_CHECK(x.client.poll_timeout() == at(60s).steady);
+  x.client.handle_timeout(at(60s));
+  CAF_CHECK_EQUAL(joined(events_of(x.client)),
+                  "failed tls_failed TLS key negotiation failed to occur "
+                  "within 60 seconds; ");
+  x.client.accept_peer();
+  CAF_CHECK(!x.client.poll_tls());
+  CAF_CHECK(events_of(x.client).empty());
+}
+
+CAF_TEST(a peer that floods before it is accepted is cut off) {
+  for (auto self : {role::client, role::server}) {
+    negotiation x{confirming(self), seeded(1), at(0s)};
+    tls_engine peer{make_tls(self == role::client ? server_tls_config()
+                                                  : client_tls_config()),
+                    pki_now};
+    x.start(at(0s));
+    peer.start();
+    auto drive = [&] {
+      for (auto busy = true; busy;) {
+        busy = false;
+        while (auto xs = x.poll_tls()) {
+          peer.handle_input(*xs);
+          busy = true;
+        }
+        while (auto xs = peer.poll_output()) {
+          x.handle_tls(*xs, at(1s));
+          busy = true;
+        }
+      }
+    };
+    drive();
+    events_of(x);
+    for (int i = 0; i < 4; ++i) {
+      CAF_REQUIRE(peer.send(byte_view{std::string_view{"noise"}}));
+      drive();
+      CAF_CHECK(events_of(x).empty());
+    }
+    CAF_REQUIRE(peer.send(byte_view{std::string_view{"noise"}}));
+    drive();
+    CAF_CHECK_EQUAL(joined(events_of(x)),
+                    "failed tls_failed the peer does not wait until it is "
+                    "accepted; ");
+  }
+}
+
+CAF_TEST(a connection that breaks while it waits is a failure) {
+  negotiation_pair x{confirming(role::client), config(role::server)};
+  x.drive();
+  events_of(x.client);
+  x.client.handle_tls(bytes(100, 0x16), at(2s));
+  auto xs = events_of(x.client);
+  CAF_REQUIRE_EQUAL(xs.size(), 1u);
+  CAF_CHECK(xs[0].rfind("failed tls_failed TLS failed: ", 0) == 0);
+}
+
+// -- the key of dynamic tls-crypt --
+
+CAF_TEST(both ends export the same control channel key) {
+  for (auto v : {tls12, tls13}) {
+    negotiation_pair x{v};
+    auto early = x.client.export_control_key();
+    CAF_CHECK(!early && early.error() == errc::wrong_state);
+    x.drive();
+    auto a = x.client.export_control_key();
+    auto b = x.server.export_control_key();
+    CAF_REQUIRE(a);
+    CAF_REQUIRE(b);
+    CAF_CHECK(a->view() == b->view());
+    auto keys
+      = x.client.derive(key_derivation::tls_ekm, client_sid, server_sid);
+    CAF_REQUIRE(keys);
+    CAF_CHECK(!(a->view() == keys->view()));
+    // The data key may have been taken before.
+    auto again = x.client.export_control_key();
+    CAF_REQUIRE(again);
+    CAF_CHECK(again->view() == a->view());
+    x.client.handle_tls(bytes(100, 0x16), at(2s));
+    CAF_CHECK(!x.client.export_control_key());
+  }
 }
 
 CAF_TEST(a text is one record with one NUL) {

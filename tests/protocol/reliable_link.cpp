@@ -302,6 +302,54 @@ CAF_TEST(a bare ack goes out only when no message does) {
   CAF_CHECK(!link.poll_transmit(now));
 }
 
+CAF_TEST(the ack of a reset goes with the message that answers it) {
+  // How many messages of ours have to be on their way before a bare ack.
+  struct row {
+    opcode reset;
+    uint8_t sent_before;
+    bool held;
+  };
+  const row rows[] = {
+    {opcode::control_hard_reset_server_v2, 1, true},
+    {opcode::control_hard_reset_server_v2, 2, false},
+    {opcode::control_hard_reset_client_v2, 0, true},
+    {opcode::control_hard_reset_client_v3, 0, true},
+    {opcode::control_soft_reset_v1, 0, true},
+    {opcode::control_soft_reset_v1, 1, false},
+    {opcode::control_v1, 0, false},
+  };
+  for (auto& x : rows) {
+    link = reliable_link{};
+    send(x.sent_before);
+    transmit();
+    auto reset = data(0);
+    reset.op = x.reset;
+    CAF_CHECK(link.handle_packet(reset, now));
+    if (!x.held) {
+      auto y = link.poll_transmit(now);
+      CAF_REQUIRE(y);
+      CAF_CHECK(y->op == opcode::ack_v1);
+      continue;
+    }
+    CAF_CHECK(!link.poll_transmit(now));
+    // Not even when the reset comes again.
+    CAF_CHECK(!link.handle_packet(reset, now));
+    CAF_CHECK(!link.poll_transmit(now));
+    CAF_REQUIRE(link.send(message(7), now));
+    ids acks;
+    while (auto y = link.poll_transmit(now)) {
+      CAF_CHECK(y->op != opcode::ack_v1);
+      acks = y->acks;
+    }
+    CAF_CHECK_EQUAL(acks, ids{0});
+    // From here on bare acks go out as ever.
+    CAF_CHECK(link.handle_packet(data(1), now));
+    auto y = link.poll_transmit(now);
+    CAF_REQUIRE(y);
+    CAF_CHECK(y->op == opcode::ack_v1);
+  }
+}
+
 CAF_TEST(what is not acknowledged can be sent again at once) {
   send(3);
   transmit();

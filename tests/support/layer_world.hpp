@@ -21,11 +21,15 @@ using world_actor = caf::typed_actor<
   caf::reacts_to<actors::reset_arrived>, caf::reacts_to<actors::payload_limit>,
   caf::reacts_to<atom::heard>,
   caf::replies_to<atom::install, actors::data_key_box>::with<uint8_t>,
+  caf::replies_to<atom::install,
+                  actors::control_key_box>::with<actors::control_key_installed>,
   caf::reacts_to<actors::transport_up>, caf::reacts_to<actors::layer_failed>,
   caf::reacts_to<actors::peer_known>, caf::reacts_to<actors::soft_reset_seen>,
   caf::reacts_to<actors::peer_answered>,
   caf::reacts_to<actors::negotiation_fact>,
-  caf::reacts_to<actors::key_installed>, caf::reacts_to<actors::data_fact>>;
+  caf::reacts_to<actors::key_installed>,
+  caf::reacts_to<actors::control_key_installed>,
+  caf::reacts_to<actors::data_fact>>;
 
 /// What the neighbours of a layer were told. Outlives the dummy.
 struct world_record {
@@ -43,6 +47,9 @@ struct world_record {
   std::vector<uint32_t> limits;
   size_t heard = 0;
   std::vector<std::shared_ptr<const protocol::data_key_spec>> keys;
+  std::vector<std::shared_ptr<const key_block>> control_keys;
+  /// How often SUPERVISOR heard that MUXER has the key.
+  size_t control_installed = 0;
   /// What `install` answers: the key id, an error, or nothing at all.
   enum class answer : uint8_t { yes, no, never };
   answer on_install = answer::yes;
@@ -144,6 +151,15 @@ inline world_actor::behavior_type world(world_actor::pointer self,
           return self->make_response_promise<uint8_t>();
       }
     },
+    [=](atom::install, const actors::control_key_box& x)
+      -> caf::result<actors::control_key_installed> {
+      r->log.push_back("install control");
+      r->control_keys.push_back(x.exported);
+      if (r->on_install == world_record::answer::never)
+        return self->make_response_promise<actors::control_key_installed>();
+      return actors::control_key_installed{r->on_install
+                                           == world_record::answer::yes};
+    },
     [=](const actors::transport_up&) {
       r->log.push_back("transport up");
     },
@@ -170,6 +186,10 @@ inline world_actor::behavior_type world(world_actor::pointer self,
     [=](const actors::key_installed& x) {
       r->log.push_back("installed");
       r->installed.push_back(x.key_id);
+    },
+    [=](const actors::control_key_installed& x) {
+      r->log.push_back("control installed");
+      r->control_installed += x.ok ? 1 : 0;
     },
     [=](const actors::data_fact& x) {
       r->log.push_back("data");

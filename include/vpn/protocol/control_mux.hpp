@@ -53,7 +53,14 @@ public:
   /// The primary key exists: from now on a soft reset of the next key id is
   /// accepted. Before, it is dropped.
   void allow_soft_reset(uint8_t next_key_id);
-  /// Wraps a packet of RELIABLE; fills in both session ids.
+  /// From now on control packets of key ids above zero are wrapped with this
+  /// key, under packet ids of their own. spec: openvpn-wire 2.10
+  /// `exported` comes from the TLS exporter; a static key is mixed in here.
+  /// `wrong_state` for a second one: packet ids would start anew.
+  expected<done_t> install_dynamic_key(const key_block& exported);
+  /// Wraps a packet of RELIABLE; fills in both session ids, and appends the
+  /// wrapped client key where it belongs. Empty when the packet must not be
+  /// sent: see `superseded`.
   bytes seal(control_packet pkt, instant now);
 
   // -- handlers --
@@ -66,8 +73,16 @@ public:
   std::optional<event> poll_event();
 
   // -- observers --
-  /// Payload bytes that fit one control packet with a full ack block.
-  size_t max_payload() const noexcept;
+  /// Payload bytes that fit one control packet with a full ack block. Less for
+  /// key id 0 as long as a wrapped client key may have to go with the first TLS
+  /// bytes, so it can grow with each packet sealed or handled.
+  size_t max_payload(uint8_t key_id = 0) const noexcept;
+  /// True for key ids before the one of the last soft reset, ours or the
+  /// peer's: to a peer on TCP, a packet of theirs is a fatal error.
+  /// spec: openvpn-wire 12.3
+  bool superseded(uint8_t key_id) const noexcept {
+    return (key_id & 7) != newest_key_id_;
+  }
   const session_id& local() const noexcept { return local_; }
   const session_id& remote() const noexcept { return remote_; }
 
@@ -78,9 +93,21 @@ private:
   expected<done_t> check_head(const control_packet& head) const;
   expected<done_t> check_session(const control_packet& pkt) const;
   expected<done_t> park(control_packet pkt);
+  void note_first_reset(const control_packet& pkt);
+  const control_wrap& wrap_of(uint8_t key_id) const noexcept;
+  control_wrap& wrap_of(uint8_t key_id) noexcept;
 
   mux_config cfg_;
   control_wrap wrap_;
+  /// Of key ids above zero, once installed.
+  std::optional<control_wrap> dynamic_;
+  /// tls-crypt-v2 server: our reset asks for the wrapped key once more.
+  bool asks_for_key_ = false;
+  /// tls-crypt-v2 client: the server's reset asked.
+  bool resends_key_ = false;
+  /// The first TLS bytes may need room for the key.
+  bool reserves_room_ = false;
+  uint8_t newest_key_id_ = 0;
   session_id local_;
   session_id remote_;
   std::bitset<8> attached_;

@@ -22,15 +22,27 @@ enum class opening : uint8_t {
   soft_reset_responder,
 };
 
+/// Early negotiation flag: the client sends its wrapped key once more, along
+/// with its first TLS bytes. spec: openvpn-wire 2.9
+constexpr uint16_t resend_wrapped_key = 1;
+
 /// The peer's reset has arrived: TLS may begin.
 struct peer_reset {
-  /// Bit 0: RESEND_WKC. Zero when the peer sent no early negotiation flags.
+  /// `resend_wrapped_key`, or zero when the peer sent no such flags.
   uint16_t early_negotiation_flags = 0;
 };
 
+/// Reads the payload of a hard reset, a list of TLVs. Unknown types are
+/// skipped; `bad_tlv` for a broken list.
+expected<peer_reset> read_reset(byte_view payload);
+
+/// The payload of a hard reset with these flags.
+bytes write_reset(const peer_reset& x);
+
 class control_stream {
 public:
-  explicit control_stream(opening how) : how_(how) {}
+  /// `v3`: a client opens with HARD_RESET_CLIENT_V3, as tls-crypt-v2 wants.
+  explicit control_stream(opening how, bool v3 = false) : how_(how), v3_(v3) {}
 
   // -- commands --
   /// Queues the opening reset if this side sends the first one.
@@ -62,6 +74,7 @@ private:
   expected<done_t> handle_reset(const control_message& msg);
 
   opening how_;
+  bool v3_;
   bool started_ = false;
   bool reset_seen_ = false;
   std::deque<control_message> resets_;

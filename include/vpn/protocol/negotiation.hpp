@@ -24,6 +24,9 @@ struct negotiation_config {
   std::string peer_info;
   /// From `start` until both records are exchanged. Option `hand-window`.
   duration hand_window = std::chrono::seconds{60};
+  /// Say nothing to the peer, credentials least of all, until `accept_peer`:
+  /// a `tls-verify` command is asked first.
+  bool confirm_peer = false;
 };
 
 /// TLS is up and the peer's certificate is accepted.
@@ -38,7 +41,8 @@ struct keys_exchanged {
   std::string username;
   secret password;
 };
-/// A text message of the peer, without its NUL; printable characters only.
+/// A text message of the peer, without its NUL: UTF-8 without control
+/// characters.
 struct text_received {
   std::string text;
 };
@@ -49,6 +53,9 @@ struct negotiation_failed {
 using negotiation_event = std::variant<tls_established, keys_exchanged,
                                        text_received, negotiation_failed>;
 
+/// Exporter label of the key of dynamic tls-crypt; no context, 256 bytes.
+constexpr const char* ekm_control_label = "EXPORTER-OpenVPN-dynamic-tls-crypt";
+
 class negotiation {
 public:
   /// `random` feeds the key sources only; TLS has its own.
@@ -58,6 +65,12 @@ public:
   /// The peer's reset has arrived: a client sends its ClientHello, a server
   /// listens. The hand window began at construction.
   void start(instant now);
+  /// The peer's certificate found favour: key method 2 may go on. Only after
+  /// `tls_established`.
+  void accept_peer();
+  /// Key of dynamic tls-crypt, from the TLS exporter; at any time after
+  /// `keys_exchanged`. spec: openvpn-wire 2.10
+  expected<key_block> export_control_key() const;
   /// Queues a text message, sent when key method 2 is through.
   void send_text(std::string text);
   /// The key block of this key id, once: the randomness is wiped with it.
@@ -84,6 +97,8 @@ private:
   void send_record();
   void handle_record(byte_view record);
   void handle_text(std::string_view text);
+  bool confirmed() const noexcept { return accepted_ || !cfg_.confirm_peer; }
+  void hold_records();
   void forget_sources();
   void fail(failure what);
 
@@ -92,6 +107,7 @@ private:
   time_point deadline_;
   bool started_ = false;
   bool announced_ = false;
+  bool accepted_ = false;
   bool sent_ = false;
   bool received_ = false;
   bool exchanged_ = false;
@@ -101,6 +117,8 @@ private:
   key_source own_;
   key_source peer_;
   std::deque<std::string> texts_;
+  /// What the peer said before it was accepted, at most a few records.
+  std::deque<secret> held_;
   std::deque<negotiation_event> events_;
 };
 

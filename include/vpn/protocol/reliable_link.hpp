@@ -56,7 +56,10 @@ public:
 
   // -- polls --
   /// The lowest due message with up to four acks; when no message is due and
-  /// acks are owed, a bare ACK_V1.
+  /// acks are owed, a bare ACK_V1. But the ack of a reset waits for the message
+  /// that answers it: our reset or, at the client, the first TLS bytes. A
+  /// server that has kept nothing drops a bare ACK_V1, which is never repeated.
+  /// spec: openvpn-wire 2.9, 3.2
   std::optional<control_packet> poll_transmit(instant now);
   /// The next message in order.
   std::optional<control_message> poll_deliver();
@@ -87,6 +90,8 @@ private:
   /// The next id for `poll_deliver`; the receive window starts here, so a
   /// reader that does not poll stops the peer instead of filling memory.
   uint32_t expected_id_ = 0;
+  /// So many messages of ours go before the first bare ACK_V1.
+  uint32_t answers_first_ = 0;
   bool burst_done_ = false;
   uint64_t retransmits_ = 0;
   std::map<uint32_t, sent_message> unacked_;
