@@ -8,6 +8,7 @@
 
 #include <deque>
 
+#include "protocol/tls_certificates.hpp"
 #include "protocol/tls_internal.hpp"
 
 namespace vpn::protocol {
@@ -62,8 +63,8 @@ struct tls_engine::impl {
   bool up = false;
   size_t handshake_bytes = 0;
   std::optional<failure> broken;
-  /// Why the peer's certificate was refused, told by the verify callback.
-  std::optional<std::string> rejection;
+  /// Knows why the peer's certificate was refused.
+  chain_judge judge;
   std::vector<peer_certificate> chain;
   std::deque<secret> records;
 
@@ -78,7 +79,6 @@ struct tls_engine::impl {
   void note_chain();
   void fail(reason why, std::string text);
   void fail_with(int ssl_error);
-  static int verify(int ok, X509_STORE_CTX* store);
 };
 
 bool tls_engine::impl::open(int64_t unix_seconds) {
@@ -95,8 +95,10 @@ bool tls_engine::impl::open(int64_t unix_seconds) {
   auto mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   if (conf().self == role::server && !conf().require_peer_certificate)
     mode = SSL_VERIFY_NONE;
-  SSL_set_verify(ssl.get(), mode, verify);
-  SSL_set_app_data(ssl.get(), this);
+  SSL_set_verify(ssl.get(), mode, chain_judge::note_error);
+  judge.rules = &conf().rules;
+  judge.peer = peer();
+  SSL_set_app_data(ssl.get(), &judge);
   X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl.get()),
                              static_cast<time_t>(unix_seconds));
   if (conf().self == role::client)
@@ -106,42 +108,14 @@ bool tls_engine::impl::open(int64_t unix_seconds) {
   return true;
 }
 
-/// Asked by OpenSSL once for each certificate, from the root down, and once
-/// for each thing that is wrong.
-int tls_engine::impl::verify(int ok, X509_STORE_CTX* store) {
-  auto* ssl = static_cast<SSL*>(
-    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto* self
-    = ssl != nullptr ? static_cast<impl*>(SSL_get_app_data(ssl)) : nullptr;
-  if (self == nullptr)
-    return 0;
-  auto* cert = X509_STORE_CTX_get_current_cert(store);
-  auto depth = X509_STORE_CTX_get_error_depth(store);
-  std::string why;
-  if (ok == 0) {
-    why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
-  } else if (depth == 0 && cert != nullptr) {
-    if (auto x = self->conf().object_to(cert)) {
-      why = std::move(x->text);
-      X509_STORE_CTX_set_error(store, x->code);
-    }
-  }
-  if (why.empty())
-    return ok;
-  self->rejection = "the " + self->peer() + "'s certificate is not accepted: "
-                    + why + " (depth " + std::to_string(depth) + ", subject "
-                    + quoted(cert != nullptr ? subject_of(cert) : "") + ")";
-  return 0;
-}
-
 void tls_engine::impl::fail(reason why, std::string text) {
   if (!broken)
     broken = failure{why, std::move(text)};
 }
 
 void tls_engine::impl::fail_with(int ssl_error) {
-  if (rejection)
-    return fail(reason::certificate_rejected, *rejection);
+  if (judge.rejection)
+    return fail(reason::certificate_rejected, *judge.rejection);
   if (ssl_error == SSL_ERROR_ZERO_RETURN)
     return fail(reason::tls_failed,
                 "the " + peer() + " closed the TLS connection");
@@ -165,12 +139,14 @@ void tls_engine::impl::fail_with(int ssl_error) {
 }
 
 void tls_engine::impl::note_chain() {
+  auto& field = conf().rules.username_field();
   auto* certs = SSL_get0_verified_chain(ssl.get());
-  for (auto i = 0; certs != nullptr && i < sk_X509_num(certs); ++i) {
-    const auto* cert = sk_X509_value(certs, i);
-    chain.push_back(
-      {i, subject_of(cert), without_control_characters(common_name_of(cert))});
-  }
+  for (auto i = 0; certs != nullptr && i < sk_X509_num(certs); ++i)
+    chain.push_back(describe(i, sk_X509_value(certs, i), field));
+  // Where only a fingerprint was compared, there is no chain.
+  auto* own = SSL_get0_peer_certificate(ssl.get());
+  if (chain.empty() && own != nullptr)
+    chain.push_back(describe(0, own, field));
 }
 
 /// Goes on as far as the bytes at hand allow.
@@ -195,7 +171,7 @@ void tls_engine::impl::read_records() {
   secret_array<max_record> buf;
   for (;;) {
     ERR_clear_error();
-    auto n = SSL_read(ssl.get(), buf.data(), static_cast<int>(buf.size()));
+    auto n = SSL_read(ssl.get(), buf.data(), static_cast<int>(max_record));
     if (n <= 0) {
       auto error = SSL_get_error(ssl.get(), n);
       if (error != SSL_ERROR_WANT_READ)

@@ -183,3 +183,76 @@ CAF_TEST(a NUL in a name does not end the comparison) {
                           {"its name is not the expected"}));
   }
 }
+
+// -- what scripts are told --
+
+CAF_TEST(a certificate is described as scripts expect it) {
+  authority ca{"test ca"};
+  wanted_certificate wanted;
+  wanted.common_name = "server";
+  wanted.extended_key_usage = for_server;
+  wanted.serial = "56E38DA9512CD4BD856D1D373BAADF2BA411EFAB";
+  // Both spellings of an unprintable value, and a field without a name.
+  wanted.fields = {{"C", "KG"},
+                   {"OU", "a"},
+                   {"OU", "b\r\nX"},
+                   {"O", "K\xc3\xb6ln"},
+                   {"1.2.3.4.5", "unknown"},
+                   {"emailAddress", "me@x"}};
+  auto server = with(server_tls_config(), ca.issue(wanted));
+  auto client = client_tls_config();
+  client.ca = ca.cert();
+  client.usage = peer_usage::any;
+  for (auto version : {tls12, tls13}) {
+    tls_pair x{only(client, version), server};
+    x.drive();
+    CAF_REQUIRE(x.both_up());
+    CAF_REQUIRE_EQUAL(x.client.peer_chain().size(), 2u);
+    auto& cert = x.client.peer_chain()[0];
+    CAF_CHECK_EQUAL(cert.depth, 0);
+    CAF_CHECK_EQUAL(cert.subject,
+                    "C=KG, OU=a, OU=b\\0D\\0AX, O=K\xc3\xb6ln, "
+                    "1.2.3.4.5=unknown, emailAddress=me@x, CN=server");
+    // As upstream's tls_serial_0 and tls_serial_hex_0 have it.
+    CAF_CHECK_EQUAL(cert.serial,
+                    "496047815898853281977162305477684723936966864811");
+    CAF_CHECK_EQUAL(
+      cert.serial_hex,
+      "56:e3:8d:a9:51:2c:d4:bd:85:6d:1d:37:3b:aa:df:2b:a4:11:ef:ab");
+    auto same_digits = [](std::string text, const bytes& digest) {
+      CAF_CHECK_EQUAL(text.size(), digest.size() * 3 - 1);
+      text.erase(std::remove(text.begin(), text.end(), ':'), text.end());
+      CAF_CHECK_EQUAL(text, to_hex(digest));
+    };
+    same_digits(cert.sha1, fingerprint(server.cert, "SHA1"));
+    same_digits(cert.sha256, fingerprint(server.cert));
+    std::string fields;
+    for (auto& [name, value] : cert.fields)
+      fields += name + "=" + value + ";";
+    CAF_CHECK_EQUAL(fields, "C=KG;OU=a;OU=b__X;O=K\xc3\xb6ln;"
+                            "emailAddress=me@x;CN=server;");
+    auto& issuer = x.client.peer_chain()[1];
+    CAF_CHECK_EQUAL(issuer.depth, 1);
+    CAF_CHECK_EQUAL(issuer.common_name, "test ca");
+    CAF_CHECK_EQUAL(issuer.sha256.size(), 95u);
+  }
+}
+
+CAF_TEST(small serial numbers have a decimal and a hex form) {
+  authority ca{"test ca"};
+  std::array<const char*, 3> rows[]
+    = {{"00", "0", "00"}, {"7F", "127", "7f"}, {"0100", "256", "01:00"}};
+  for (auto& row : rows) {
+    wanted_certificate wanted;
+    wanted.common_name = "server";
+    wanted.extended_key_usage = for_server;
+    wanted.serial = row[0];
+    auto client = client_tls_config();
+    client.ca = ca.cert();
+    tls_pair x{client, with(server_tls_config(), ca.issue(wanted))};
+    x.drive();
+    CAF_REQUIRE(x.both_up());
+    CAF_CHECK_EQUAL(x.client.peer_chain()[0].serial, row[1]);
+    CAF_CHECK_EQUAL(x.client.peer_chain()[0].serial_hex, row[2]);
+  }
+}

@@ -171,6 +171,37 @@ CAF_TEST(versions and ciphers are checked) {
   CAF_CHECK(starts(loading(cfg), "tls-ciphersuites: "));
 }
 
+CAF_TEST(an unknown group is named) {
+  auto cfg = client_tls_config();
+  for (auto good : {"P-256", "prime256v1", "secp256r1:X25519:secp384r1"}) {
+    cfg.groups = good;
+    CAF_CHECK_EQUAL(loading(cfg), "ok");
+  }
+  cfg.groups = "X25519:nonsense\n:secp384r1";
+  CAF_CHECK_EQUAL(loading(cfg),
+                  "tls-groups: 'nonsense_' is no group that TLS can use here");
+  for (auto bad : {":", "X25519:", ":X25519"}) {
+    cfg.groups = bad;
+    CAF_CHECK(starts(loading(cfg), "tls-groups: "));
+  }
+}
+
+CAF_TEST(cipher lists may hold both spellings and OpenSSLs own words) {
+  auto cfg = client_tls_config();
+  for (auto good :
+       {"TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
+        "TLS-NO-SUCH-CIPHER:ECDHE-RSA-AES256-GCM-SHA384",
+        "DEFAULT:!TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384", "DEFAULT:@SECLEVEL=0",
+        "HIGH:+aRSA"}) {
+    cfg.ciphers = good;
+    CAF_CHECK_EQUAL(loading(cfg), "ok");
+  }
+  for (auto bad : {"TLS-NO-SUCH-CIPHER", ":", "!ALL", "@SECLEVEL=9"}) {
+    cfg.ciphers = bad;
+    CAF_CHECK(starts(loading(cfg), "tls-cipher: "));
+  }
+}
+
 CAF_TEST(an empty name to verify is refused) {
   auto cfg = client_tls_config();
   cfg.check = name_check::name_prefix;

@@ -213,6 +213,44 @@ CAF_TEST(cipher lists are obeyed in both spellings) {
   CAF_CHECK(has(z.client.description(), "TLS_AES_128_GCM_SHA256"));
 }
 
+CAF_TEST(only the groups that were asked for are offered) {
+  // In TLS 1.2 the list also forbids certificates on another curve, of either
+  // end: so one has RSA and the other nothing.
+  authority ca{"rsa ca"};
+  wanted_certificate wanted;
+  wanted.common_name = "server";
+  wanted.extended_key_usage = for_server;
+  wanted.kind = key_kind::rsa_2048;
+  auto id = ca.issue(wanted);
+  for (auto version : {tls12, tls13}) {
+    auto client = only(client_tls_config(), version);
+    client.groups = "secp384r1";
+    client.ca = ca.cert();
+    client.ciphers = "ECDHE-RSA-AES256-GCM-SHA384";
+    client.cert.clear();
+    client.key.clear();
+    auto server = with(server_tls_config(), id);
+    server.require_peer_certificate = false;
+    server.groups = "X25519:secp384r1";
+    tls_pair x{client, server};
+    x.drive();
+    CAF_CHECK(x.both_up());
+    server.groups = "X25519";
+    tls_pair y{client, server};
+    y.drive();
+    CAF_CHECK(failed_with(y.client, reason::tls_failed,
+                          {"the server refused TLS", "handshake failure"}));
+  }
+}
+
+CAF_TEST(the newest version may be forbidden) {
+  auto client = client_tls_config();
+  client.max_version = tls12;
+  tls_pair x{client, server_tls_config()};
+  x.drive();
+  CAF_CHECK(has(x.client.description(), "TLSv1.2"));
+}
+
 CAF_TEST(one record in is one record out) {
   tls_pair x;
   x.drive();

@@ -2,8 +2,11 @@
 
 #include "tests/support/test_pki.hpp"
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <cstdio>
@@ -24,8 +27,11 @@ struct freeing {
 };
 using bio_ptr = std::unique_ptr<BIO, freeing<BIO_free_all>>;
 using x509_ptr = std::unique_ptr<X509, freeing<X509_free>>;
+using crl_ptr = std::unique_ptr<X509_CRL, freeing<X509_CRL_free>>;
 using pkey_ptr = std::unique_ptr<EVP_PKEY, freeing<EVP_PKEY_free>>;
 using ext_ptr = std::unique_ptr<X509_EXTENSION, freeing<X509_EXTENSION_free>>;
+using p12_ptr = std::unique_ptr<PKCS12, freeing<PKCS12_free>>;
+using time_ptr = std::unique_ptr<ASN1_TIME, freeing<ASN1_STRING_free>>;
 
 void require(bool ok, const char* what) {
   if (!ok) {
@@ -40,15 +46,28 @@ struct issued {
   pkey_ptr key;
 };
 
-struct request {
-  std::string_view common_name;
-  bool is_ca = false;
-  /// Extensions as OpenSSL's configuration language has them; null for none.
-  const char* key_usage = "critical,digitalSignature,keyEncipherment";
-  const char* extended_key_usage = nullptr;
-  int64_t not_before = pki_now - 100'000'000;
-  int64_t not_after = pki_now + 200'000'000;
-};
+pkey_ptr make_rsa(unsigned bits) {
+  static pkey_ptr small{EVP_RSA_gen(1024)};
+  static pkey_ptr large{EVP_RSA_gen(2048)};
+  auto& x = bits == 1024 ? small : large;
+  EVP_PKEY_up_ref(x.get());
+  return pkey_ptr{x.get()};
+}
+
+pkey_ptr make_key(key_kind kind) {
+  switch (kind) {
+    case key_kind::p384:
+      return pkey_ptr{EVP_EC_gen("P-384")};
+    case key_kind::ed25519:
+      return pkey_ptr{EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
+    case key_kind::rsa_1024:
+      return make_rsa(1024);
+    case key_kind::rsa_2048:
+      return make_rsa(2048);
+    default:
+      return pkey_ptr{EVP_EC_gen("P-256")};
+  }
+}
 
 void extend(X509* cert, X509V3_CTX& ctx, int nid, const char* value) {
   if (value == nullptr)
@@ -66,19 +85,36 @@ void add_name(X509_NAME* name, const char* field, std::string_view value) {
           "name");
 }
 
-issued issue(const request& req, const issued* by) {
+void set_serial(X509* cert, const std::string& hex) {
   static long serial = 1000;
-  issued result{x509_ptr{X509_new()}, pkey_ptr{EVP_EC_gen("P-256")}};
+  if (hex.empty()) {
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
+    return;
+  }
+  BIGNUM* number = nullptr;
+  require(BN_hex2bn(&number, hex.c_str()) != 0, "serial");
+  BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
+  BN_free(number);
+}
+
+/// Ed25519 has its digest inside.
+const EVP_MD* digest_for(EVP_PKEY* key, const char* digest) {
+  return EVP_PKEY_is_a(key, "ED25519") ? nullptr : EVP_get_digestbyname(digest);
+}
+
+issued make_certificate(const wanted_certificate& req, const issued* by) {
+  issued result{x509_ptr{X509_new()}, make_key(req.kind)};
   auto* cert = result.cert.get();
   require(cert && result.key, "key");
   X509_set_version(cert, X509_VERSION_3);
-  ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
+  set_serial(cert, req.serial);
   ASN1_TIME_set(X509_getm_notBefore(cert), req.not_before);
   ASN1_TIME_set(X509_getm_notAfter(cert), req.not_after);
   auto* name = X509_get_subject_name(cert);
-  add_name(name, "C", "DE");
-  add_name(name, "O", "vpn tests");
-  add_name(name, "CN", req.common_name);
+  for (auto& [field, value] : req.fields)
+    add_name(name, field.c_str(), value);
+  if (!req.common_name.empty())
+    add_name(name, "CN", req.common_name);
   auto* issuer = by != nullptr ? by->cert.get() : cert;
   X509_set_issuer_name(cert, X509_get_subject_name(issuer));
   X509_set_pubkey(cert, result.key.get());
@@ -90,9 +126,20 @@ issued issue(const request& req, const issued* by) {
   extend(cert, ctx, NID_key_usage,
          req.is_ca ? "critical,keyCertSign,cRLSign" : req.key_usage);
   extend(cert, ctx, NID_ext_key_usage, req.extended_key_usage);
+  extend(cert, ctx, NID_subject_alt_name, req.alternative_name);
   auto* key = by != nullptr ? by->key.get() : result.key.get();
-  require(X509_sign(cert, key, EVP_sha256()) > 0, "signature");
+  require(X509_sign(cert, key, digest_for(key, req.digest)) > 0, "signature");
   return result;
+}
+
+issued make_authority(const std::string& name, key_kind kind, const issued* by,
+                      int64_t not_after) {
+  wanted_certificate req;
+  req.common_name = name;
+  req.kind = kind;
+  req.is_ca = true;
+  req.not_after = not_after;
+  return make_certificate(req, by);
 }
 
 std::string text_of(BIO* bio) {
@@ -101,14 +148,18 @@ std::string text_of(BIO* bio) {
   return {data, static_cast<size_t>(size)};
 }
 
+bio_ptr empty_text() {
+  return bio_ptr{BIO_new(BIO_s_mem())};
+}
+
 std::string pem(X509* cert) {
-  bio_ptr out{BIO_new(BIO_s_mem())};
+  auto out = empty_text();
   require(PEM_write_bio_X509(out.get(), cert) == 1, "certificate text");
   return text_of(out.get());
 }
 
 identity pem(const issued& x) {
-  bio_ptr out{BIO_new(BIO_s_mem())};
+  auto out = empty_text();
   require(PEM_write_bio_PKCS8PrivateKey(out.get(), x.key.get(), nullptr,
                                         nullptr, 0, nullptr, nullptr)
             == 1,
@@ -116,30 +167,37 @@ identity pem(const issued& x) {
   return {pem(x.cert.get()), text_of(out.get())};
 }
 
-constexpr const char* for_server = "serverAuth";
-constexpr const char* for_client = "clientAuth";
+x509_ptr parse_cert(const std::string& text) {
+  bio_ptr in{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
+  x509_ptr result{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
+  require(result != nullptr, "certificate");
+  return result;
+}
 
-request leaf(std::string_view name, const char* usage) {
-  request result{name};
+pkey_ptr parse_key(const std::string& text) {
+  bio_ptr in{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
+  pkey_ptr result{PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr)};
+  require(result != nullptr, "private key");
+  return result;
+}
+
+wanted_certificate leaf(const std::string& name, const char* usage) {
+  wanted_certificate result;
+  result.common_name = name;
   result.extended_key_usage = usage;
   return result;
 }
 
-request expired(request x) {
+wanted_certificate expired(wanted_certificate x) {
   x.not_before = pki_now - 200'000'000;
   x.not_after = pki_now - 1000;
   return x;
 }
 
 test_pki make_pki() {
-  auto authority = [](std::string_view name, const issued* by) {
-    request req{name};
-    req.is_ca = true;
-    return issue(req, by);
-  };
-  auto ca = authority("test ca", nullptr);
-  auto foreign = authority("foreign ca", nullptr);
-  auto middle = authority("middle ca", &ca);
+  authority ca{"test ca"};
+  authority foreign{"foreign ca"};
+  auto middle = ca.below("middle ca", pki_now + 200'000'000);
   auto bare = leaf("server", for_server);
   bare.key_usage = nullptr;
   auto plain = bare;
@@ -147,20 +205,20 @@ test_pki make_pki() {
   auto server = leaf("server", for_server);
   auto client = leaf("client", for_client);
   test_pki x;
-  x.ca = pem(ca.cert.get());
-  x.server = pem(issue(server, &ca));
-  x.client = pem(issue(client, &ca));
-  x.other_client = pem(issue(leaf("client-2", for_client), &ca));
-  x.expired_server = pem(issue(expired(server), &ca));
-  x.expired_client = pem(issue(expired(client), &ca));
-  x.plain_server = pem(issue(plain, &ca));
-  x.server_without_key_usage = pem(issue(bare, &ca));
-  x.nul_server = pem(issue(leaf({"server\0.evil", 12}, for_server), &ca));
-  x.deep_server = pem(issue(server, &middle));
-  x.intermediate = pem(middle.cert.get());
-  x.foreign_ca = pem(foreign.cert.get());
-  x.foreign_server = pem(issue(server, &foreign));
-  x.foreign_client = pem(issue(client, &foreign));
+  x.ca = ca.cert();
+  x.server = ca.issue(server);
+  x.client = ca.issue(client);
+  x.other_client = ca.issue(leaf("client-2", for_client));
+  x.expired_server = ca.issue(expired(server));
+  x.expired_client = ca.issue(expired(client));
+  x.plain_server = ca.issue(plain);
+  x.server_without_key_usage = ca.issue(bare);
+  x.nul_server = ca.issue(leaf(std::string("server\0.evil", 12), for_server));
+  x.deep_server = middle.issue(server);
+  x.intermediate = middle.cert();
+  x.foreign_ca = foreign.cert();
+  x.foreign_server = foreign.issue(server);
+  x.foreign_client = foreign.issue(client);
   return x;
 }
 
@@ -171,18 +229,142 @@ const test_pki& pki() {
   return instance;
 }
 
+// -- authorities --
+
+struct authority::impl {
+  issued own;
+};
+
+authority::authority(std::unique_ptr<impl> x) : impl_(std::move(x)) {
+  // nop
+}
+
+authority::authority(const std::string& name, key_kind kind)
+  : impl_(
+    new impl{make_authority(name, kind, nullptr, pki_now + 200'000'000)}) {
+  // nop
+}
+
+authority::~authority() = default;
+authority::authority(authority&&) noexcept = default;
+
+std::string authority::cert() const {
+  return pem(impl_->own.cert.get());
+}
+
+identity authority::issue(const wanted_certificate& x) const {
+  return pem(make_certificate(x, &impl_->own));
+}
+
+authority authority::below(const std::string& name, int64_t not_after) const {
+  return authority{std::unique_ptr<impl>{
+    new impl{make_authority(name, key_kind::p256, &impl_->own, not_after)}}};
+}
+
+std::string authority::revoke(const std::vector<std::string>& certs,
+                              int64_t next_update) const {
+  crl_ptr crl{X509_CRL_new()};
+  require(crl != nullptr, "list");
+  auto* own = impl_->own.cert.get();
+  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(own));
+  time_ptr from{ASN1_TIME_set(nullptr, pki_now - 100'000'000)};
+  time_ptr until{ASN1_TIME_set(nullptr, next_update)};
+  X509_CRL_set1_lastUpdate(crl.get(), from.get());
+  X509_CRL_set1_nextUpdate(crl.get(), until.get());
+  for (auto& cert : certs) {
+    auto* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(
+      entry, X509_get_serialNumber(parse_cert(cert).get()));
+    X509_REVOKED_set_revocationDate(entry, from.get());
+    require(X509_CRL_add0_revoked(crl.get(), entry) == 1, "revocation");
+  }
+  X509_CRL_sort(crl.get());
+  auto* key = impl_->own.key.get();
+  require(X509_CRL_sign(crl.get(), key, digest_for(key, "SHA256")) > 0,
+          "list's signature");
+  auto out = empty_text();
+  require(PEM_write_bio_X509_CRL(out.get(), crl.get()) == 1, "list's text");
+  return text_of(out.get());
+}
+
+identity self_signed(const wanted_certificate& x) {
+  return pem(make_certificate(x, nullptr));
+}
+
+// -- keys and files --
+
 std::string encrypt_key(const std::string& key, const std::string& passphrase) {
-  bio_ptr in{BIO_new_mem_buf(key.data(), static_cast<int>(key.size()))};
-  pkey_ptr parsed{PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr)};
-  bio_ptr out{BIO_new(BIO_s_mem())};
-  require(parsed
-            && PEM_write_bio_PKCS8PrivateKey(
-                 out.get(), parsed.get(), EVP_aes_256_cbc(), passphrase.data(),
-                 static_cast<int>(passphrase.size()), nullptr, nullptr)
-                 == 1,
+  auto parsed = parse_key(key);
+  auto out = empty_text();
+  require(PEM_write_bio_PKCS8PrivateKey(
+            out.get(), parsed.get(), EVP_aes_256_cbc(), passphrase.data(),
+            static_cast<int>(passphrase.size()), nullptr, nullptr)
+            == 1,
           "encrypted key");
   return text_of(out.get());
 }
+
+std::string encrypt_key_traditional(const std::string& key,
+                                    const std::string& passphrase) {
+  auto parsed = parse_key(key);
+  auto out = empty_text();
+  require(PEM_write_bio_PrivateKey_traditional(
+            out.get(), parsed.get(), EVP_aes_256_cbc(),
+            reinterpret_cast<const unsigned char*>(passphrase.data()),
+            static_cast<int>(passphrase.size()), nullptr, nullptr)
+            == 1,
+          "encrypted key");
+  return text_of(out.get());
+}
+
+std::string public_key(const std::string& key) {
+  auto out = empty_text();
+  require(PEM_write_bio_PUBKEY(out.get(), parse_key(key).get()) == 1,
+          "public key");
+  return text_of(out.get());
+}
+
+secret make_pkcs12(const identity& id, const std::vector<std::string>& cas,
+                   const std::string& passphrase) {
+  auto* more = sk_X509_new_null();
+  for (auto& ca : cas)
+    sk_X509_push(more, parse_cert(ca).release());
+  auto cert = id.cert.empty() ? nullptr : parse_cert(id.cert);
+  auto key = id.key.empty() ? nullptr : parse_key(id.key);
+  const auto* phrase = passphrase.empty() ? nullptr : passphrase.c_str();
+  // Few iterations: the tests open it often.
+  p12_ptr file{
+    PKCS12_create(phrase, "vpn", key.get(), cert.get(), more, 0, 0, 10, 10, 0)};
+  sk_X509_pop_free(more, X509_free);
+  require(file != nullptr, "PKCS#12");
+  unsigned char* der = nullptr;
+  auto size = i2d_PKCS12(file.get(), &der);
+  require(size > 0, "PKCS#12 bytes");
+  secret result{byte_view{der, static_cast<size_t>(size)}};
+  OPENSSL_free(der);
+  return result;
+}
+
+bytes fingerprint(const std::string& cert, const char* digest) {
+  bytes result(EVP_MAX_MD_SIZE);
+  unsigned size = 0;
+  require(X509_digest(parse_cert(cert).get(), EVP_get_digestbyname(digest),
+                      result.data(), &size)
+            == 1,
+          "fingerprint");
+  result.resize(size);
+  return result;
+}
+
+std::array<uint8_t, 32> sha256_fingerprint(const std::string& cert) {
+  std::array<uint8_t, 32> result{};
+  auto digest = fingerprint(cert);
+  std::copy(digest.begin(), digest.end(), result.begin());
+  return result;
+}
+
+// -- configurations --
 
 protocol::tls_config client_tls_config() {
   protocol::tls_config cfg;
