@@ -1,5 +1,6 @@
-// The PRF of TLS 1.0 and the legacy derivation of data keys with it.
-// spec: openvpn-wire 5.4
+// The PRF of TLS 1.0, the legacy derivation of data keys with it, and the
+// labelled expansion of epoch keys.
+// spec: openvpn-wire 5.4, 9.9
 
 #include "vpn/protocol/key_derivation.hpp"
 
@@ -23,8 +24,8 @@ struct mac_deleter {
 using mac_ptr = std::unique_ptr<EVP_MAC, mac_deleter>;
 using mac_ctx_ptr = std::unique_ptr<EVP_MAC_CTX, mac_deleter>;
 
-/// Room for the larger of the two digests, SHA-1.
-constexpr size_t max_digest = 20;
+/// Room for the largest of the three digests, SHA-256.
+constexpr size_t max_digest = 32;
 
 /// One HMAC key, used for many messages.
 class hmac {
@@ -144,6 +145,42 @@ expected<key_block> derive_by_prf(const key_source& client,
   if (!made)
     return made.error();
   return result;
+}
+
+expected<done_t> expand_label(byte_view secret, std::string_view label,
+                              uint8_t* out, size_t size) {
+  constexpr std::string_view prefix = "ovpn ";
+  constexpr size_t digest_size = 32;
+  // One byte counts the label, another one the blocks.
+  if (label.size() + prefix.size() > 255 || size > 255 * digest_size)
+    return errc::bad_value;
+  ERR_clear_error();
+  bytes info;
+  byte_writer writer{info};
+  writer.u16(static_cast<uint16_t>(size));
+  writer.u8(static_cast<uint8_t>(prefix.size() + label.size()));
+  writer.append(byte_view{prefix});
+  writer.append(byte_view{label});
+  // There is no context.
+  writer.u8(0);
+  auto mac = hmac::make("SHA256", secret);
+  secret_array<max_digest> block;
+  byte_view previous;
+  uint8_t count = 0;
+  for (size_t pos = 0; mac && pos < size; pos += digest_size) {
+    ++count;
+    if (!mac->sign({previous, info, {&count, 1}}, block.data())) {
+      mac.reset();
+      break;
+    }
+    previous = block.view();
+    std::copy_n(block.data(), std::min(digest_size, size - pos), out + pos);
+  }
+  ERR_clear_error();
+  if (mac)
+    return done;
+  wipe(out, size);
+  return errc::tls_failed;
 }
 
 } // namespace vpn::protocol

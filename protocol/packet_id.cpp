@@ -13,14 +13,14 @@ constexpr uint32_t bits_per_word = 64;
 
 } // namespace
 
-expected<done_t> replay_window::accept(uint32_t id) noexcept {
+expected<done_t> replay_window::accept(uint64_t id) noexcept {
   auto block = id / bits_per_word;
   auto mask = uint64_t{1} << (id % bits_per_word);
   if (id > highest_) {
     // The usual case, and in 63 of 64 packets no word has to be cleared.
     auto from = highest_ / bits_per_word;
-    auto steps = std::min(block - from, words);
-    for (uint32_t i = 1; i <= steps; ++i)
+    auto steps = std::min<uint64_t>(block - from, words);
+    for (uint64_t i = 1; i <= steps; ++i)
       seen_[(from + i) % words] = 0;
     highest_ = id;
     seen_[block % words] |= mask;

@@ -14,8 +14,9 @@ using vpn::test::owned_slab;
 
 namespace {
 
-data_key_spec spec_of(data_cipher cipher, role self) {
+data_key_spec spec_of(data_cipher cipher, role self, bool epoch = false) {
   data_key_spec result;
+  result.epoch = epoch;
   result.cipher = cipher;
   result.self = self;
   result.peer_id = 5;
@@ -50,10 +51,10 @@ std::vector<bytes> segments(uint32_t n) {
   return result;
 }
 
-void seal_packet(benchmark::State& state) {
-  auto key = data_key::make(spec_of(cipher_of(state), role::client));
+void seal_with(benchmark::State& state, const data_key_spec& spec) {
+  auto key = data_key::make(spec);
   bytes plain(static_cast<size_t>(state.range(1)), 0x45);
-  bytes out(plain.size() + 64);
+  bytes out(plain.size() + key->head_room() + key->tail_room());
   for (auto _ : state)
     benchmark::DoNotOptimize(key->seal(plain, out.data()));
   report(state, state.iterations(), state.range(1));
@@ -61,13 +62,14 @@ void seal_packet(benchmark::State& state) {
 
 // Opening works in place and takes each packet once, so a batch is sealed
 // outside of the measured time.
-void open_packet(benchmark::State& state) {
+void open_with(benchmark::State& state, bool epoch) {
   constexpr int64_t batch = 4096;
-  auto sender = data_key::make(spec_of(cipher_of(state), role::client));
-  auto receiver = data_key::make(spec_of(cipher_of(state), role::server));
+  auto sender = data_key::make(spec_of(cipher_of(state), role::client, epoch));
+  auto receiver
+    = data_key::make(spec_of(cipher_of(state), role::server, epoch));
   auto size = static_cast<size_t>(state.range(1));
   bytes plain(size, 0x45);
-  std::vector<bytes> sealed(batch, bytes(size + 24));
+  std::vector<bytes> sealed(batch, bytes(sender->sealed_size(size)));
   while (state.KeepRunningBatch(batch)) {
     state.PauseTiming();
     for (auto& x : sealed)
@@ -77,6 +79,22 @@ void open_packet(benchmark::State& state) {
       benchmark::DoNotOptimize(receiver->open({x.data(), x.size()}));
   }
   report(state, state.iterations(), state.range(1));
+}
+
+void seal_packet(benchmark::State& state) {
+  seal_with(state, spec_of(cipher_of(state), role::client));
+}
+
+void open_packet(benchmark::State& state) {
+  open_with(state, false);
+}
+
+void seal_epoch(benchmark::State& state) {
+  seal_with(state, spec_of(cipher_of(state), role::client, true));
+}
+
+void open_epoch(benchmark::State& state) {
+  open_with(state, true);
 }
 
 void ciphers_and_sizes(benchmark::internal::Benchmark* x) {
@@ -199,8 +217,22 @@ void checksum(benchmark::State& state) {
   report(state, state.iterations(), state.range(0));
 }
 
-BENCHMARK(seal_packet)->Apply(ciphers_and_sizes)->ArgNames({"cipher", "size"});
-BENCHMARK(open_packet)->Apply(ciphers_and_sizes)->ArgNames({"cipher", "size"});
+/// CBC with SHA1, and SHA1 alone.
+void old_ciphers(benchmark::internal::Benchmark* x) {
+  for (int64_t cipher : {6, 7})
+    x->Args({cipher, 1440});
+}
+
+BENCHMARK(seal_packet)
+  ->Apply(ciphers_and_sizes)
+  ->Apply(old_ciphers)
+  ->ArgNames({"cipher", "size"});
+BENCHMARK(open_packet)
+  ->Apply(ciphers_and_sizes)
+  ->Apply(old_ciphers)
+  ->ArgNames({"cipher", "size"});
+BENCHMARK(seal_epoch)->Apply(ciphers_and_sizes)->ArgNames({"cipher", "size"});
+BENCHMARK(open_epoch)->Apply(ciphers_and_sizes)->ArgNames({"cipher", "size"});
 BENCHMARK(seal_train)->Arg(0)->Arg(2)->Arg(3)->ArgName("cipher");
 BENCHMARK(split_train);
 BENCHMARK(open_batch)->Apply(ciphers_and_sizes)->ArgNames({"cipher", "size"});

@@ -1,5 +1,5 @@
 // One data key: known packets, and everything that must be refused.
-// spec: openvpn-wire 9.1, 9.2, 9.6, 15.7, 15.9
+// spec: openvpn-wire 9.1, 9.2, 9.6, 9.8, 15.7, 15.9
 #define CAF_SUITE protocol.data_key
 
 #include "vpn/protocol/data_key.hpp"
@@ -8,7 +8,7 @@
 
 #include "caf/test/unit_test.hpp"
 
-#include <set>
+#include <openssl/err.h>
 
 using namespace vpn;
 using namespace vpn::protocol;
@@ -115,15 +115,39 @@ constexpr ping_vector ping_vectors[] = {
 } // namespace
 
 CAF_TEST(cipher names are exact) {
-  for (auto x : all_ciphers)
-    CAF_CHECK(parse_data_cipher(to_string(x)) == x);
-  CAF_CHECK_EQUAL(to_string(data_cipher::aes_192_gcm), "AES-192-GCM");
-  for (auto x : {"", "aes-256-gcm", "AES-256-GCM ", "AES-256-CBC", "none"})
+  struct row {
+    data_cipher cipher;
+    const char* name;
+    size_t length;
+    bool aead;
+  };
+  for (auto& x :
+       {row{data_cipher::aes_128_gcm, "AES-128-GCM", 16, true},
+        row{data_cipher::aes_192_gcm, "AES-192-GCM", 24, true},
+        row{data_cipher::aes_256_gcm, "AES-256-GCM", 32, true},
+        row{data_cipher::chacha20_poly1305, "CHACHA20-POLY1305", 32, true},
+        row{data_cipher::aes_128_cbc, "AES-128-CBC", 16, false},
+        row{data_cipher::aes_192_cbc, "AES-192-CBC", 24, false},
+        row{data_cipher::aes_256_cbc, "AES-256-CBC", 32, false},
+        row{data_cipher::none, "none", 0, false}}) {
+    CAF_CHECK_EQUAL(to_string(x.cipher), x.name);
+    CAF_CHECK(parse_data_cipher(x.name) == x.cipher);
+    CAF_CHECK_EQUAL(key_length(x.cipher), x.length);
+    CAF_CHECK_EQUAL(is_aead(x.cipher), x.aead);
+  }
+  for (auto x : {"", "aes-256-gcm", "AES-256-GCM ", "aes-256-cbc", "NONE",
+                 "AES-256-CFB", "BF-CBC", "[null-cipher]"})
     CAF_CHECK(!parse_data_cipher(x));
-  CAF_CHECK_EQUAL(key_length(data_cipher::aes_128_gcm), 16u);
-  CAF_CHECK_EQUAL(key_length(data_cipher::aes_192_gcm), 24u);
-  CAF_CHECK_EQUAL(key_length(data_cipher::aes_256_gcm), 32u);
-  CAF_CHECK_EQUAL(key_length(data_cipher::chacha20_poly1305), 32u);
+}
+
+CAF_TEST(digests are known by the names of the library) {
+  CAF_CHECK(digest_size("SHA1") == 20u);
+  CAF_CHECK(digest_size("SHA256") == 32u);
+  CAF_CHECK(digest_size("sha512") == 64u);
+  CAF_CHECK(digest_size("none") == 0u);
+  for (auto x : {"", "SHAKE128", "AES-128-GCM", "None", "SHA256 "})
+    CAF_CHECK(!digest_size(x));
+  CAF_CHECK_EQUAL(ERR_peek_error(), 0u);
 }
 
 CAF_TEST(a ping from client to server is known byte by byte) {
@@ -316,4 +340,162 @@ CAF_TEST(bad specifications make no key) {
   bad = good;
   bad.peer_id = 0x1000000;
   CAF_CHECK_EQUAL(error_of(bad), word(errc::bad_value));
+}
+
+CAF_TEST(a size is known before a packet is sealed) {
+  for (auto x :
+       {data_cipher::aes_256_gcm, data_cipher::chacha20_poly1305,
+        data_cipher::aes_128_cbc, data_cipher::aes_256_cbc, data_cipher::none})
+    for (bool v2 : {true, false})
+      for (bool epoch : {false, true}) {
+        auto spec = spec_of(x, role::client, std::nullopt);
+        if (v2)
+          spec.peer_id = 5;
+        spec.epoch = epoch;
+        if (epoch && !(v2 && is_aead(x)))
+          continue;
+        auto key = data_key::make(spec);
+        CAF_REQUIRE(key);
+        for (size_t n = 1; n < 100; ++n) {
+          bytes plain(n, 0x45);
+          bytes out(n + key->head_room() + key->tail_room());
+          auto written = key->seal(plain, out.data());
+          CAF_REQUIRE(written);
+          CAF_CHECK_EQUAL(*written, key->sealed_size(n));
+          CAF_CHECK_LESS_OR_EQUAL(*written, out.size());
+        }
+        for (size_t size = 0; size < 200; ++size) {
+          auto n = key->largest_plaintext(size);
+          CAF_CHECK(n == 0 || key->sealed_size(n) <= size);
+          CAF_CHECK_GREATER(key->sealed_size(n + 1), size);
+        }
+      }
+}
+
+// -- how much one key may do --
+
+namespace {
+
+key_pair limited_pair(data_cipher cipher, const data_key_limits& limits) {
+  auto spec = spec_of(cipher, role::client, 5);
+  spec.limits = limits;
+  auto client = data_key::make(spec);
+  spec.self = role::server;
+  auto server = data_key::make(spec);
+  CAF_REQUIRE(client && server);
+  return {std::move(*client), std::move(*server)};
+}
+
+} // namespace
+
+CAF_TEST(the limits are those of the specification) {
+  data_key_limits x;
+  CAF_CHECK_EQUAL(x.usage, 68719476735u);
+  CAF_CHECK_EQUAL(x.forgeries_tolerated, 34359738368u);
+  CAF_CHECK_EQUAL(x.forgeries_endured, 68719476736u);
+  CAF_CHECK_EQUAL(x.rekey_id, 0xff000000u);
+  CAF_CHECK_EQUAL(x.last_id, 0xffffffffu);
+  CAF_CHECK_EQUAL(x.rekey_epoch, 0xf000u);
+  CAF_CHECK_EQUAL(x.last_counter, 0xffffffffffffu);
+}
+
+CAF_TEST(packets and blocks of each direction are counted for GCM) {
+  data_key_limits limits;
+  limits.usage = 8;
+  for (auto cipher : all_ciphers) {
+    auto [client, server] = limited_pair(cipher, limits);
+    bool counted = cipher != data_cipher::chacha20_poly1305;
+    // One packet with one block, one with two, one with two: seven, eight.
+    auto first = sealed(client, bytes(1, 0x45));
+    auto second = sealed(client, bytes(17, 0x45));
+    auto third = sealed(client, bytes(32, 0x45));
+    CAF_CHECK_EQUAL(client.wants_rekey(), false);
+    CAF_CHECK_NOT_EQUAL(opened(server, third), word(errc::bad_tag));
+    CAF_CHECK_NOT_EQUAL(opened(server, second), word(errc::bad_tag));
+    CAF_CHECK_EQUAL(opened(server, second), word(errc::replayed));
+    CAF_CHECK_NOT_EQUAL(opened(server, first), word(errc::bad_tag));
+    CAF_CHECK_EQUAL(server.wants_rekey(), false);
+    auto last = sealed(client, bytes(1, 0x45));
+    CAF_CHECK_EQUAL(client.wants_rekey(), counted);
+    CAF_CHECK_EQUAL(opened(server, last), "45");
+    CAF_CHECK_EQUAL(server.wants_rekey(), counted);
+    // It is a wish: the key still works until there is another one.
+    CAF_CHECK_EQUAL(opened(server, sealed(client, bytes(1, 0x45))), "45");
+  }
+}
+
+CAF_TEST(the directions have limits of their own) {
+  data_key_limits limits;
+  limits.usage = 5;
+  auto [client, server] = limited_pair(data_cipher::aes_256_gcm, limits);
+  for (int i = 0; i < 2; ++i) {
+    CAF_CHECK_EQUAL(opened(server, sealed(client, bytes(1, 0x45))), "45");
+    CAF_CHECK_EQUAL(opened(client, sealed(server, bytes(1, 0x45))), "45");
+  }
+  CAF_CHECK(!client.wants_rekey() && !server.wants_rekey());
+}
+
+CAF_TEST(too many forgeries end a key) {
+  data_key_limits limits;
+  limits.forgeries_tolerated = 3;
+  limits.forgeries_endured = 5;
+  for (auto cipher : all_ciphers) {
+    auto [client, server] = limited_pair(cipher, limits);
+    auto packet = sealed(client, from_hex("45"));
+    auto forged = packet;
+    forged.back() ^= 1;
+    for (int i = 1; i <= 5; ++i) {
+      CAF_CHECK_EQUAL(opened(server, forged), word(errc::bad_tag));
+      CAF_CHECK_EQUAL(server.wants_rekey(), i >= 3);
+    }
+    CAF_CHECK_EQUAL(opened(server, forged), word(errc::wrong_state));
+    CAF_CHECK_EQUAL(opened(server, packet), word(errc::wrong_state));
+    // What is sent is another key.
+    CAF_CHECK_EQUAL(opened(client, sealed(server, from_hex("45"))), "45");
+  }
+}
+
+CAF_TEST(replays and broken packets are no forgeries) {
+  data_key_limits limits;
+  limits.forgeries_tolerated = 1;
+  auto [client, server] = limited_pair(data_cipher::aes_128_gcm, limits);
+  auto packet = sealed(client, from_hex("45"));
+  CAF_CHECK_EQUAL(opened(server, packet), "45");
+  CAF_CHECK_EQUAL(opened(server, packet), word(errc::replayed));
+  packet[0] ^= 1;
+  CAF_CHECK_EQUAL(opened(server, packet), word(errc::bad_key_id));
+  packet.resize(10);
+  packet[0] ^= 1;
+  CAF_CHECK_EQUAL(opened(server, packet), word(errc::truncated));
+  CAF_CHECK(!server.wants_rekey());
+}
+
+CAF_TEST(packet ids ask for a new key before they end) {
+  data_key_limits limits;
+  limits.rekey_id = 3;
+  limits.last_id = 5;
+  for (auto cipher : {data_cipher::aes_256_gcm, data_cipher::aes_256_cbc,
+                      data_cipher::none}) {
+    auto [client, server] = limited_pair(cipher, limits);
+    bytes out(200);
+    for (uint32_t i = 1; i <= 5; ++i) {
+      auto size = client.seal(from_hex("45"), out.data());
+      CAF_REQUIRE(size);
+      CAF_CHECK_EQUAL(client.last_packet_id(), i);
+      CAF_CHECK_EQUAL(client.wants_rekey(), i >= 3);
+      CAF_CHECK_EQUAL(client.exhausted(), i == 5);
+      CAF_CHECK(server.open({out.data(), *size}));
+      CAF_CHECK_EQUAL(server.wants_rekey(), i >= 3);
+    }
+    auto size = client.seal(from_hex("45"), out.data());
+    CAF_REQUIRE(!size);
+    CAF_CHECK(size.error() == errc::bad_packet_id);
+    CAF_CHECK_EQUAL(client.last_packet_id(), 5u);
+  }
+}
+
+CAF_TEST(the digest does not matter to an AEAD) {
+  auto spec = spec_of(data_cipher::aes_256_gcm, role::client, 5);
+  spec.digest = "no such digest";
+  CAF_CHECK(data_key::make(spec));
 }

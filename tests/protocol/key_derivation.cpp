@@ -1,5 +1,6 @@
-// The TLS 1.0 PRF and the legacy data keys against published vectors.
-// spec: openvpn-wire 15.1, 15.9
+// The TLS 1.0 PRF, the legacy data keys and the labels of epochs against
+// published vectors.
+// spec: openvpn-wire 15.1, 15.7, 15.9
 
 #define CAF_SUITE protocol.key_derivation
 
@@ -19,6 +20,13 @@ std::string prf(std::string_view key, std::string_view label,
                 std::string_view seed, size_t size) {
   bytes out(size, 0xee);
   if (!tls1_prf(byte_view{key}, label, byte_view{seed}, out.data(), size))
+    return "failed";
+  return to_hex(out);
+}
+
+std::string expand(byte_view key, std::string_view label, size_t size) {
+  bytes out(size, 0xee);
+  if (!expand_label(key, label, out.data(), size))
     return "failed";
   return to_hex(out);
 }
@@ -165,4 +173,40 @@ CAF_TEST(derivation leaves no library error behind) {
   own_vector x;
   CAF_CHECK(derive_by_prf(x.client, x.server, x.client_sid, x.server_sid));
   CAF_CHECK_EQUAL(ERR_peek_error(), 0u);
+}
+
+// Vectors: openvpn 2.7, tests/unit_tests/openvpn/test_crypto.c.
+CAF_TEST(the labels of epochs agree with published vectors) {
+  auto unit = from_hex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844"
+                       "ad7c2b3e5");
+  CAF_CHECK_EQUAL(expand(unit, "unit test", 16),
+                  "185eaa1c7f228ab8eb29773214d92046");
+  bytes epoch(32);
+  epoch[0] = 0x13;
+  epoch[1] = 0x0c;
+  CAF_CHECK_EQUAL(expand(epoch, "data_key", 24),
+                  "ed8533db1c28ace418e9006ab29c17417d60ebe6cd90bf0a");
+  CAF_CHECK_EQUAL(expand(epoch, "data_iv", 12), "86890aabf032cb59f4cfa34e");
+}
+
+CAF_TEST(an expansion depends on all that goes in) {
+  bytes key(32, 7);
+  auto base = expand(key, "label", 32);
+  CAF_CHECK_EQUAL(base.size(), 64u);
+  CAF_CHECK_NOT_EQUAL(expand(bytes(32, 8), "label", 32), base);
+  CAF_CHECK_NOT_EQUAL(expand(key, "labem", 32), base);
+  // The size is part of the label, so this is no prefix.
+  CAF_CHECK_NOT_EQUAL(expand(key, "label", 16), base.substr(0, 32));
+}
+
+CAF_TEST(an expansion has its limits) {
+  bytes key(32, 7);
+  CAF_CHECK_EQUAL(expand(key, "label", 0), "");
+  CAF_CHECK_NOT_EQUAL(expand(key, std::string(250, 'x'), 32), "failed");
+  CAF_CHECK_EQUAL(expand(key, std::string(251, 'x'), 32), "failed");
+  CAF_CHECK_NOT_EQUAL(expand(key, "label", 255 * 32), "failed");
+  CAF_CHECK_EQUAL(expand(key, "label", 255 * 32 + 1), "failed");
+  // More than one block: no two are equal.
+  auto two = expand(key, "label", 64);
+  CAF_CHECK_NOT_EQUAL(two.substr(0, 64), two.substr(64));
 }

@@ -1,5 +1,5 @@
 // Packet ids: what the replay window accepts, and the wrap ids of both sides.
-// spec: openvpn-wire 2.6, 9.7
+// spec: openvpn-wire 2.6, 9.7, 9.9
 
 #define CAF_SUITE protocol.packet_id
 
@@ -95,6 +95,26 @@ CAF_TEST(the last id is the end) {
   CAF_CHECK(window.accept(last_id));
   CAF_CHECK(refused_as(window.accept(last_id), errc::replayed));
   CAF_CHECK(refused_as(window.accept(1), errc::replayed));
+}
+
+CAF_TEST(ids of the epoch format are longer) {
+  replay_window window;
+  constexpr uint64_t last = 0xffffffffffff;
+  CAF_CHECK(window.accept(last_id));
+  CAF_CHECK(window.accept(uint64_t{last_id} + 1));
+  CAF_CHECK(refused_as(window.accept(uint64_t{last_id} + 1), errc::replayed));
+  CAF_CHECK(refused_as(window.accept(last_id), errc::replayed));
+  CAF_CHECK(window.accept(last_id - 1));
+  // Equal in the lower half is not the same id.
+  CAF_CHECK(window.accept(uint64_t{1} << 40));
+  CAF_CHECK(window.accept(uint64_t{1} << 41));
+  CAF_CHECK(refused_as(window.accept(1), errc::replayed));
+  CAF_CHECK(window.accept(last));
+  CAF_CHECK(refused_as(window.accept(last), errc::replayed));
+  CAF_CHECK(window.accept(last - replay_window::size + 1));
+  CAF_CHECK(
+    refused_as(window.accept(last - replay_window::size), errc::replayed));
+  CAF_CHECK_EQUAL(window.highest(), last);
 }
 
 CAF_TEST(a window that was reset is a new one) {

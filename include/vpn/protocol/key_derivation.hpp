@@ -1,5 +1,6 @@
-// From a finished key exchange to the 256 bytes both ends share.
-// spec: openvpn-wire 5.4, 5.5
+// From a finished key exchange to the 256 bytes both ends share, and from those
+// to the keys of an epoch.
+// spec: openvpn-wire 5.4, 5.5, 9.9
 #pragma once
 
 #include "vpn/protocol/control_packet.hpp"
@@ -26,6 +27,12 @@ expected<key_block> derive_by_prf(const key_source& client,
                                   const key_source& server,
                                   const session_id& client_sid,
                                   const session_id& server_sid);
+
+/// HKDF-Expand of RFC 5869 with SHA-256 and the structured label of the epoch
+/// format, in which "ovpn " stands before `label`. `bad_value` when label or
+/// size are too large.
+expected<done_t> expand_label(byte_view secret, std::string_view label,
+                              uint8_t* out, size_t size);
 
 /// Exporter label of data keys, RFC 5705; no context, 256 bytes.
 constexpr const char* ekm_data_label = "EXPORTER-OpenVPN-datakeys";

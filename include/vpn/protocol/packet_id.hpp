@@ -1,6 +1,6 @@
 // Packet ids of the control wrapping (long form: counter and time), and the
 // sliding window that refuses replays, shared with the data channel.
-// spec: openvpn-wire 2.6, 9.6, 9.7
+// spec: openvpn-wire 2.6, 9.6, 9.7, 9.9
 #pragma once
 
 #include "vpn/protocol/bytes.hpp"
@@ -12,7 +12,8 @@
 
 namespace vpn::protocol {
 
-/// Remembers which of the last `size` ids were seen. Ids start at 1.
+/// Remembers which of the last `size` ids were seen. Ids start at 1; of the 64
+/// bits only the epoch format uses more than 32.
 class replay_window {
 public:
   /// Ids of the window. Multi-queue peers reorder by more than the stock 64.
@@ -21,16 +22,16 @@ public:
   /// Accepts `id` once. Refuses zero (`bad_packet_id`), ids seen before and ids
   /// at or below highest - size (`replayed`). Call only for a packet whose tag
   /// has been verified.
-  expected<done_t> accept(uint32_t id) noexcept;
+  expected<done_t> accept(uint64_t id) noexcept;
 
-  uint32_t highest() const noexcept { return highest_; }
+  uint64_t highest() const noexcept { return highest_; }
   void reset() noexcept;
 
 private:
   // One bit per id in a ring of 64-bit words, as in RFC 6479: the extra word
   // makes clearing a matter of whole words.
   static constexpr uint32_t words = size / 64 + 1;
-  uint32_t highest_ = 0;
+  uint64_t highest_ = 0;
   std::array<uint64_t, words> seen_{};
 };
 
