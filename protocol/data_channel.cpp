@@ -1,24 +1,19 @@
 // The data channel of one session: see the header.
-// spec: openvpn-wire 9, 11.1, 12.4, 13.3
+// spec: openvpn-wire 9, 10.1, 11, 12.2, 12.4, 13.3
 #include "vpn/protocol/data_channel.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 
 namespace vpn::protocol {
 
 namespace {
 
-constexpr std::array<uint8_t, 16> ping_bytes{
-  0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0xcb,
-  0x07, 0xed, 0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48,
-};
+packet_shape shape_of(const data_channel_config& cfg) {
+  return {cfg.framing, cfg.decompress, cfg.fragment_size, cfg.nat};
+}
 
-constexpr size_t max_keys = 2;
-
-bool is_ip(byte_view xs) noexcept {
-  return xs[0] >> 4 == 4 || xs[0] >> 4 == 6;
+keepalive_config timers_of(const data_channel_config& cfg) {
+  return {cfg.ping, cfg.ping_restart, cfg.inactive, cfg.inactive_bytes};
 }
 
 /// True if a datagram of `size` bytes at the end of `out` may join the newest
@@ -40,94 +35,76 @@ bool joins(const packet_slab& out, uint32_t size,
 
 } // namespace
 
-byte_view ping_magic() noexcept {
-  return {ping_bytes.data(), ping_bytes.size()};
-}
+// -- set-up --
 
-data_channel::data_channel(data_channel_config cfg) : cfg_(cfg) {
+data_channel::data_channel(const data_channel_config& cfg,
+                           const random_source& random)
+  : shaper_(random) {
+  use(cfg);
+  keepalive_.configure(timers_of(cfg));
 }
-
-// -- keys --
 
 void data_channel::configure(const data_channel_config& cfg, instant now) {
+  use(cfg);
+  keepalive_.configure(timers_of(cfg), now);
+}
+
+void data_channel::use(const data_channel_config& cfg) {
   cfg_ = cfg;
-  last_sent_ = now.steady;
-  last_heard_ = now.steady;
-  timers_started_ = true;
-  silent_told_ = false;
+  shaper_.configure(shape_of(cfg));
+  keys_.configure({cfg.new_key_delay, cfg.transition_window, cfg.reneg_bytes,
+                   cfg.reneg_packets});
+  if (cfg.block_ipv6 && !answers_)
+    answers_.emplace();
+  shaped_ = cfg.block_ipv6 || shaper_.shapes_outgoing();
 }
 
 expected<done_t> data_channel::install(const data_key_spec& spec, instant now) {
-  // The same key under any id would use its nonces a second time.
-  for (auto& x : slots_)
-    if (x && equal_in_constant_time(x->material.view(), spec.keys.view()))
-      return errc::wrong_state;
-  auto key = data_key::make(spec);
-  if (!key)
-    return key.error();
-  retire(spec.key_id);
-  if (order_size_ == max_keys)
-    retire(order_[0]);
-  if (auto* before = at_age(0))
-    before->retire_at = now.steady + cfg_.transition_window;
-  slots_[spec.key_id].emplace(
-    slot{std::move(*key), spec.keys, now.steady, std::nullopt, false, false});
-  order_[order_size_++] = spec.key_id;
-  if (!timers_started_) {
-    last_sent_ = now.steady;
-    last_heard_ = now.steady;
-    timers_started_ = true;
-  }
-  return done;
+  auto result = keys_.install(spec, now);
+  if (result)
+    keepalive_.start(now);
+  return result;
 }
 
 void data_channel::retire(uint8_t key_id) {
-  if (key_id >= slots_.size())
-    return;
-  slots_[key_id].reset();
-  size_t kept = 0;
-  for (size_t i = 0; i < order_size_; ++i)
-    if (order_[i] != key_id)
-      order_[kept++] = order_[i];
-  order_size_ = kept;
-  // The newest key that is left goes on until it is replaced.
-  if (auto* newest = at_age(0))
-    newest->retire_at.reset();
-}
-
-/// The key installed as the newest one, the one before it, and so on.
-data_channel::slot* data_channel::at_age(size_t age) noexcept {
-  return age < order_size_ ? &*slots_[order_[order_size_ - 1 - age]] : nullptr;
-}
-
-data_channel::slot* data_channel::sending(instant now) noexcept {
-  auto* newest = at_age(0);
-  auto* older = at_age(1);
-  // The peer may not be ready for the newest key. But once it used it, or the
-  // grace time is over, or the older one is used up, there is no way back.
-  if (newest == nullptr || older == nullptr || newest->confirmed
-      || now.steady >= newest->installed + cfg_.new_key_delay
-      || older->key.last_packet_id() == std::numeric_limits<uint32_t>::max())
-    return newest;
-  return older;
+  keys_.retire(key_id);
 }
 
 bool data_channel::has_key() const noexcept {
-  return order_size_ != 0;
+  return !keys_.empty();
 }
 
 // -- sealing --
 
 bool data_channel::seal(packet_slab& in, packet_slab& out, instant now) {
-  auto* with = sending(now);
-  auto before = stats_.packets_sealed;
-  bool finished = true;
+  auto* with = keys_.sending(now);
+  if (with == nullptr) {
+    stats_.drops.count(errc::no_key, in.count - seal_index_);
+    forget_rest();
+    return true;
+  }
+  auto packets = with->packets;
+  auto bytes = stats_.bytes_sealed;
+  bool finished = shaped_ ? seal_runs<true>(*with, in, out)
+                          : seal_runs<false>(*with, in, out);
+  if (finished)
+    seal_index_ = 0;
+  if (with->packets != packets) {
+    keepalive_.handle_sent(now);
+    keepalive_.handle_traffic(stats_.bytes_sealed - bytes, now);
+    check_rekey(*with);
+  }
+  return finished;
+}
+
+template <bool Shaped>
+bool data_channel::seal_runs(installed_key& with, packet_slab& in,
+                             packet_slab& out) {
   for (; seal_index_ < in.count; ++seal_index_) {
     auto& run = in.runs[seal_index_];
-    if (with == nullptr) {
-      splitter_.reset();
-      stats_.drops.count(errc::no_key);
-      continue;
+    if constexpr (Shaped) {
+      if (refused(in.view(run)))
+        continue;
     }
     if (!splitter_ && run.train == train_kind::none) {
       // The short way for what is most of all runs: no splitter to set up.
@@ -139,10 +116,8 @@ bool data_channel::seal(packet_slab& in, packet_slab& out, instant now) {
       // It is finished only once, even if there is no room for it now.
       run.needs_checksum = false;
       clamp_mss(packet, cfg_.mss4, cfg_.mss6);
-      if (seal_ip(*with, packet, out) == outcome::full) {
-        finished = false;
-        break;
-      }
+      if (seal_ip<Shaped>(with, packet, out) == outcome::full)
+        return false;
       continue;
     }
     if (!splitter_) {
@@ -154,33 +129,31 @@ bool data_channel::seal(packet_slab& in, packet_slab& out, instant now) {
       splitter_ = *x;
       pending_segment_ = splitter_->next();
     }
-    if (!seal_train(*with, out)) {
-      finished = false;
-      break;
-    }
+    if (!seal_train<Shaped>(with, out))
+      return false;
   }
-  if (finished)
-    seal_index_ = 0;
-  if (stats_.packets_sealed != before) {
-    last_sent_ = now.steady;
-    check_rekey(*with);
-  }
-  return finished;
+  return true;
 }
 
 void data_channel::drop_rest(packet_slab& in) {
   if (seal_index_ < in.count)
     stats_.drops.count(errc::no_buffer, in.count - seal_index_);
-  seal_index_ = 0;
-  splitter_.reset();
+  forget_rest();
 }
 
-bool data_channel::seal_train(slot& with, packet_slab& out) {
+void data_channel::forget_rest() noexcept {
+  seal_index_ = 0;
+  splitter_.reset();
+  shaper_.drop();
+}
+
+template <bool Shaped>
+bool data_channel::seal_train(installed_key& with, packet_slab& out) {
   // A segment that waits for room is complete: the splitter must not be asked
   // for the next one before it is sealed, since that one's header overwrites
   // it.
   while (pending_segment_.size != 0) {
-    if (seal_ip(with, pending_segment_, out) == outcome::full)
+    if (seal_ip<Shaped>(with, pending_segment_, out) == outcome::full)
       return false;
     pending_segment_ = splitter_->next();
   }
@@ -188,11 +161,53 @@ bool data_channel::seal_train(slot& with, packet_slab& out) {
   return true;
 }
 
-data_channel::outcome data_channel::seal_one(slot& with, byte_view plain,
-                                             packet_slab& out) {
-  auto size = with.key.head_room() + plain.size() + with.key.tail_room();
-  bool room = size <= out.room();
-  bool joined = room && joins(out, static_cast<uint32_t>(size), cfg_);
+template <bool Shaped>
+data_channel::outcome data_channel::seal_ip(installed_key& with,
+                                            mutable_byte_view packet,
+                                            packet_slab& out) {
+  outcome result;
+  if constexpr (Shaped)
+    result = seal_shaped(with, packet, out);
+  else
+    result = seal_one(with, packet, out);
+  if (result == outcome::sealed) {
+    ++stats_.packets_sealed;
+    stats_.bytes_sealed += packet.size;
+  }
+  return result;
+}
+
+data_channel::outcome data_channel::seal_shaped(installed_key& with,
+                                                mutable_byte_view packet,
+                                                packet_slab& out) {
+  // Pieces that are left belong to this packet: it had no room last time.
+  if (shaper_.piece().empty()) {
+    auto ok
+      = shaper_.begin(packet, with.key.largest_plaintext(cfg_.fragment_size));
+    if (!ok) {
+      stats_.drops.count(ok.error());
+      return outcome::dropped;
+    }
+  }
+  for (auto x = shaper_.piece(); !x.empty(); x = shaper_.piece()) {
+    auto result = seal_one(with, x, out);
+    if (result == outcome::full)
+      return result;
+    if (result == outcome::dropped) {
+      shaper_.drop();
+      return result;
+    }
+    shaper_.next_piece();
+  }
+  return outcome::sealed;
+}
+
+data_channel::outcome
+data_channel::seal_one(installed_key& with, byte_view plain, packet_slab& out) {
+  auto size = static_cast<uint32_t>(with.key.sealed_size(plain.size()));
+  bool room
+    = with.key.head_room() + plain.size() + with.key.tail_room() <= out.room();
+  bool joined = room && joins(out, size, cfg_);
   if (!room || (!joined && out.full())) {
     if (out.count != 0)
       return outcome::full;
@@ -216,153 +231,80 @@ data_channel::outcome data_channel::seal_one(slot& with, byte_view plain,
     out.add(out.used, length);
   }
   out.used += length;
+  with.count(plain.size());
   return outcome::sealed;
 }
 
-data_channel::outcome data_channel::seal_ip(slot& with, byte_view plain,
-                                            packet_slab& out) {
-  auto result = seal_one(with, plain, out);
-  if (result == outcome::sealed) {
-    ++stats_.packets_sealed;
-    stats_.bytes_sealed += plain.size();
-  }
-  return result;
-}
-
-// -- opening --
-
-void data_channel::open(packet_slab& batch, instant now) {
-  bool valid = false;
-  uint32_t from = 0;
-  uint32_t end = batch.count;
-  batch.count = 0;
-  while (from < end) {
-    auto run = batch.runs[from++];
-    if (run.stride != 0 && run.stride < run.length) {
-      // Several packets come of one run: the runs not yet read move out of
-      // their way, to the end of the array.
-      auto by = batch.max_runs - end;
-      std::memmove(batch.runs + from + by, batch.runs + from,
-                   (end - from) * sizeof(packet_run));
-      from += by;
-      end += by;
-    }
-    auto step = run.stride != 0 ? run.stride : run.length;
-    for (uint32_t i = 0; i < run.length; i += step)
-      valid |= open_one({batch.at(run) + i, std::min(step, run.length - i)},
-                        batch, from);
-    if (run.length == 0)
-      stats_.drops.count(errc::truncated);
-  }
-  if (valid)
-    heard(now);
-}
-
-/// `limit`: how many descriptors may be written so far. True if the packet came
-/// from the peer, whatever is in it.
-bool data_channel::open_one(mutable_byte_view packet, packet_slab& batch,
-                            uint32_t limit) {
-  auto drop = [this](errc why) {
-    stats_.drops.count(why);
+/// True for an IPv6 packet that `block_ipv6` keeps here.
+bool data_channel::refused(byte_view packet) {
+  if (!cfg_.block_ipv6 || packet.empty() || packet[0] >> 4 != 6)
     return false;
-  };
-  auto first = packet.data[0];
-  if (!is_data(first))
-    return drop(errc::bad_opcode);
-  auto& with = slots_[key_id_of(first)];
-  if (!with)
-    return drop(errc::no_key);
-  auto plain = with->key.open(packet);
-  if (!plain)
-    return drop(plain.error());
-  if (!with->confirmed) {
-    with->confirmed = true;
-    tell(key_confirmed{with->key.key_id()});
-  }
-  check_rekey(*with);
-  if (plain->size == ping_bytes.size() && byte_view{*plain} == ping_magic()) {
-    ++stats_.pings_received;
-    return true;
-  }
-  if (!is_ip(*plain)) {
-    stats_.drops.count(errc::not_ip);
-    return true;
-  }
-  clamp_mss(*plain, cfg_.mss4, cfg_.mss6);
-  if (batch.count == limit
-      || !batch.add(static_cast<uint32_t>(plain->data - batch.data),
-                    static_cast<uint32_t>(plain->size))) {
-    stats_.drops.count(errc::no_buffer);
-    return true;
-  }
-  ++stats_.packets_opened;
-  stats_.bytes_opened += plain->size;
+  ++stats_.ipv6_refused;
+  answers_->add(packet);
   return true;
+}
+
+bool data_channel::poll_answer(packet_slab& up) {
+  return answers_ && answers_->take(up);
 }
 
 // -- time --
 
-void data_channel::heard(instant now) noexcept {
-  last_heard_ = now.steady;
-  timers_started_ = true;
-  silent_told_ = false;
-}
-
 void data_channel::handle_heard(instant now) {
-  heard(now);
+  keepalive_.handle_heard(now);
 }
 
 void data_channel::handle_timeout(instant now) {
-  for (auto i = order_size_; i-- > 0;)
-    if (auto& at = slots_[order_[i]]->retire_at; at && now.steady >= *at)
-      retire(order_[i]);
-  if (cfg_.ping_restart > duration{} && timers_started_ && !silent_told_
-      && now.steady >= last_heard_ + cfg_.ping_restart) {
-    silent_told_ = true;
+  keys_.handle_timeout(now);
+  if (keepalive_.poll_silent(now))
     tell(peer_silent{});
-  }
+  if (keepalive_.poll_inactive(now))
+    tell(tunnel_inactive{});
+}
+
+void data_channel::queue_exit() {
+  exit_queued_ = true;
 }
 
 bool data_channel::poll_ping(packet_slab& out, instant now) {
-  auto* with = sending(now);
-  if (with == nullptr || cfg_.ping == duration{}
-      || now.steady < last_sent_ + cfg_.ping)
+  auto* with = keys_.sending(now);
+  if (with == nullptr || (!exit_queued_ && !keepalive_.ping_due(now)))
     return false;
-  auto result = seal_one(*with, ping_magic(), out);
+  auto message = exit_queued_ ? exit_magic() : ping_magic();
+  if (shaper_.shapes_outgoing())
+    message = shaper_.wrap_message(message);
+  auto result = seal_one(*with, message, out);
   if (result == outcome::full)
     return false;
   // A ping that cannot be sealed is not tried again before its next time.
-  last_sent_ = now.steady;
+  keepalive_.handle_sent(now);
+  bool ping = !exit_queued_;
+  exit_queued_ = false;
   if (result == outcome::dropped)
     return false;
-  ++stats_.pings_sent;
+  stats_.pings_sent += ping ? 1 : 0;
   check_rekey(*with);
   return true;
 }
 
 std::optional<time_point> data_channel::poll_timeout() const {
-  std::optional<time_point> result;
+  auto result = keepalive_.poll_timeout(has_key());
   auto consider = [&result](time_point x) {
     if (!result || x < *result)
       result = x;
   };
-  for (size_t i = 0; i < order_size_; ++i)
-    if (auto& at = slots_[order_[i]]->retire_at)
-      consider(*at);
-  if (has_key() && cfg_.ping > duration{})
-    consider(last_sent_ + cfg_.ping);
-  if (timers_started_ && !silent_told_ && cfg_.ping_restart > duration{})
-    consider(last_heard_ + cfg_.ping_restart);
+  if (auto at = keys_.poll_timeout())
+    consider(*at);
+  if (has_key() && exit_queued_)
+    consider(keepalive_.last_sent());
   return result;
 }
 
 // -- events --
 
-void data_channel::check_rekey(slot& x) {
-  if (x.rekey_told || !x.key.wants_rekey())
-    return;
-  x.rekey_told = true;
-  tell(rekey_needed{x.key.key_id()});
+void data_channel::check_rekey(installed_key& x) {
+  if (keys_.poll_rekey(x))
+    tell(rekey_needed{x.key.key_id()});
 }
 
 void data_channel::tell(data_event x) {

@@ -12,44 +12,18 @@ using namespace vpn;
 using namespace vpn::protocol;
 using namespace std::chrono_literals;
 using vpn::test::at;
+using vpn::test::deliver;
 using vpn::test::flow;
 using vpn::test::make_packet;
 using vpn::test::owned_slab;
+using vpn::test::packet_of;
+using vpn::test::put_train;
 using vpn::test::segment;
+using vpn::test::shape;
 using vpn::test::tunnel;
 using vpn::test::well_formed;
 
 namespace {
-
-packet_run& put_train(owned_slab& to, byte_view xs, uint16_t stride) {
-  auto& run = to.put(xs);
-  run.train = train_kind::tcp4;
-  run.stride = stride;
-  run.needs_checksum = true;
-  run.checksum_start = 20;
-  run.checksum_offset = 16;
-  return run;
-}
-
-/// Takes runs apart into single datagrams, as a receiver without GRO does.
-void deliver(const owned_slab& from, owned_slab& to) {
-  for (auto& x : from.packets())
-    to.put(x);
-}
-
-/// An IP packet of that size.
-bytes packet_of(size_t size) {
-  return make_packet({}, {}, bytes(size - 40, 0x5a));
-}
-
-/// Every run as "stride x length".
-std::string shape(const owned_slab& xs) {
-  std::string result;
-  for (auto& run : xs.slab)
-    result
-      += std::to_string(run.stride) + "x" + std::to_string(run.length) + " ";
-  return result;
-}
 
 /// Seals packets of these sizes into one slab.
 std::string sealed_shape(std::initializer_list<size_t> sizes,
@@ -85,6 +59,7 @@ CAF_TEST(batches travel both ways) {
     CAF_CHECK(received.packets() == expect);
     CAF_CHECK_EQUAL(to->statistics().packets_opened, 3u);
     CAF_CHECK_EQUAL(to->statistics().bytes_opened, 1501u);
+    CAF_CHECK_EQUAL(to->statistics().bytes_authenticated, 1501u);
     CAF_CHECK_EQUAL(from->statistics().packets_sealed, 3u);
     CAF_CHECK_EQUAL(from->statistics().bytes_sealed, 1501u);
     CAF_CHECK_EQUAL(to->statistics().drops.total(), 0u);

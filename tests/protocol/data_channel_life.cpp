@@ -1,5 +1,5 @@
 // The data channel: which key sends, how long keys live, keepalive.
-// spec: openvpn-wire 11.1, 12.4, 12.5
+// spec: openvpn-wire 7.2 (inactive), 11, 12.2, 12.4, 12.5
 #define CAF_SUITE protocol.data_channel_life
 
 #include "vpn/protocol/data_channel.hpp"
@@ -160,6 +160,50 @@ CAF_TEST(a key whose ids run out asks for another one once) {
   CAF_CHECK_EQUAL(t.server.statistics().pings_received, 3u);
 }
 
+CAF_TEST(a key that has carried enough asks for another one once) {
+  for (bool by_packets : {false, true}) {
+    data_channel_config cfg;
+    // Packets of 40 bytes; both directions count.
+    cfg.reneg_bytes = by_packets ? 0 : 400;
+    cfg.reneg_packets = by_packets ? 10 : 0;
+    tunnel t{cfg};
+    t.client.configure({}, at(0s));
+    for (int i = 1; i <= 20; ++i) {
+      if (i % 2 == 0) {
+        t.sends_with(t.server, 1s);
+      } else {
+        t.sends_with(t.client, 1s);
+        t.server.open(t.wire.slab, at(1s));
+      }
+      if (i == 1)
+        CAF_CHECK(next_event<key_confirmed>(t.server));
+      auto event = next_event<rekey_needed>(t.server);
+      CAF_CHECK_EQUAL(event.has_value(), i == 10);
+      if (event)
+        CAF_CHECK_EQUAL(event->key_id, 0u);
+    }
+    CAF_CHECK(!t.client.statistics().drops.total());
+    while (t.client.poll_event()) {
+    }
+    t.install(1, 2s);
+    for (int i = 1; i <= 10; ++i) {
+      CAF_CHECK_EQUAL(t.sends_with(t.server, 100s), 1);
+      CAF_CHECK_EQUAL(next_event<rekey_needed>(t.server).has_value(), i == 10);
+    }
+  }
+}
+
+CAF_TEST(pings wear a key as packets do) {
+  data_channel_config cfg;
+  cfg.ping = 10s;
+  cfg.reneg_packets = 2;
+  tunnel t{cfg};
+  CAF_CHECK(t.client.poll_ping(t.wire.slab, at(10s)));
+  CAF_CHECK(!t.client.poll_event());
+  CAF_CHECK(t.client.poll_ping(t.wire.slab, at(20s)));
+  CAF_CHECK(next_event<rekey_needed>(t.client));
+}
+
 // -- keepalive ----------------------------------------------------------------
 
 CAF_TEST(a ping leaves when nothing else was sent) {
@@ -255,4 +299,90 @@ CAF_TEST(events that nobody polls do not pile up) {
   while (x.poll_event())
     ++count;
   CAF_CHECK_EQUAL(count, 16);
+}
+
+// -- traffic ------------------------------------------------------------------
+
+CAF_TEST(a tunnel without traffic is told once) {
+  data_channel_config cfg;
+  cfg.ping = 10s;
+  cfg.inactive = 100s;
+  tunnel t{cfg};
+  // Both directions count.
+  t.sends_with(t.client, 50s);
+  t.server.open(t.wire.slab, at(60s));
+  CAF_CHECK(next_event<key_confirmed>(t.server));
+  // Pings do not.
+  for (auto i = 70s; i < 150s; i += 10s) {
+    t.wire.slab.clear();
+    CAF_CHECK(t.client.poll_ping(t.wire.slab, at(i)));
+    t.server.open(t.wire.slab, at(i));
+  }
+  t.client.handle_timeout(at(149s));
+  t.server.handle_timeout(at(159s));
+  CAF_CHECK(!t.client.poll_event());
+  CAF_CHECK(!t.server.poll_event());
+  CAF_CHECK(t.client.poll_timeout() == at(150s).steady);
+  t.client.handle_timeout(at(150s));
+  t.server.handle_timeout(at(160s));
+  CAF_CHECK(next_event<tunnel_inactive>(t.client));
+  CAF_CHECK(next_event<tunnel_inactive>(t.server));
+  t.client.handle_timeout(at(300s));
+  CAF_CHECK(!t.client.poll_event());
+}
+
+CAF_TEST(a tunnel with too little traffic is told) {
+  data_channel_config cfg;
+  cfg.inactive = 100s;
+  cfg.inactive_bytes = 100; // packets of 40 bytes
+  tunnel t{cfg};
+  t.sends_with(t.client, 90s);
+  t.sends_with(t.client, 91s);
+  t.client.handle_timeout(at(99s));
+  CAF_CHECK(!t.client.poll_event());
+  t.sends_with(t.client, 99s);
+  CAF_CHECK(t.client.poll_timeout() == at(199s).steady);
+  t.sends_with(t.client, 150s);
+  t.client.handle_timeout(at(199s));
+  CAF_CHECK(next_event<tunnel_inactive>(t.client));
+}
+
+// -- leaving ------------------------------------------------------------------
+
+CAF_TEST(a goodbye is sent like a ping and told by the peer once) {
+  tunnel t;
+  CAF_CHECK(!t.client.poll_ping(t.wire.slab, at(1s)));
+  for (int i = 0; i < 2; ++i) {
+    t.client.queue_exit();
+    CAF_CHECK(t.client.poll_timeout().value() <= at(1s).steady);
+    t.wire.slab.clear();
+    CAF_CHECK(t.client.poll_ping(t.wire.slab, at(1s)));
+    CAF_CHECK(!t.client.poll_ping(t.wire.slab, at(1s)));
+    CAF_CHECK(!t.client.poll_timeout());
+    t.server.open(t.wire.slab, at(1s));
+    CAF_CHECK_EQUAL(t.wire.slab.count, 0u);
+    if (i == 0) {
+      CAF_CHECK(next_event<key_confirmed>(t.server));
+      CAF_CHECK(next_event<peer_exit>(t.server));
+    }
+    CAF_CHECK(!t.server.poll_event());
+  }
+  CAF_CHECK_EQUAL(t.client.statistics().pings_sent, 0u);
+  CAF_CHECK_EQUAL(t.server.statistics().pings_received, 0u);
+  CAF_CHECK_EQUAL(t.server.statistics().drops.total(), 0u);
+}
+
+CAF_TEST(a goodbye waits for a key and for room) {
+  data_channel x;
+  owned_slab out{50, 1};
+  x.queue_exit();
+  CAF_CHECK(!x.poll_timeout());
+  CAF_CHECK(!x.poll_ping(out.slab, at(1s)));
+  CAF_CHECK(x.install(spec_of(role::client, 0), at(1s)));
+  CAF_CHECK(x.poll_timeout() == at(1s).steady);
+  out.put(bytes(40));
+  CAF_CHECK(!x.poll_ping(out.slab, at(2s)));
+  out.slab.clear();
+  CAF_CHECK(x.poll_ping(out.slab, at(2s)));
+  CAF_CHECK(!x.poll_timeout());
 }

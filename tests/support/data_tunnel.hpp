@@ -53,4 +53,35 @@ struct tunnel {
   }
 };
 
+/// Appends a TCP train over IPv4.
+inline packet_run& put_train(owned_slab& to, byte_view xs, uint16_t stride) {
+  auto& run = to.put(xs);
+  run.train = train_kind::tcp4;
+  run.stride = stride;
+  run.needs_checksum = true;
+  run.checksum_start = 20;
+  run.checksum_offset = 16;
+  return run;
+}
+
+/// Takes runs apart into single datagrams, as a receiver without GRO does.
+inline void deliver(const owned_slab& from, owned_slab& to) {
+  for (auto& x : from.packets())
+    to.put(x);
+}
+
+/// An IP packet of that size.
+inline bytes packet_of(size_t size) {
+  return make_packet({}, {}, bytes(size - 40, 0x5a));
+}
+
+/// Every run as "stride x length".
+inline std::string shape(const owned_slab& xs) {
+  std::string result;
+  for (auto& run : xs.slab)
+    result
+      += std::to_string(run.stride) + "x" + std::to_string(run.length) + " ";
+  return result;
+}
+
 } // namespace vpn::test

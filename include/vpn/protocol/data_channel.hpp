@@ -1,22 +1,40 @@
 // The data channel of one session: keys by key id, sealing and opening of whole
 // batches, keepalive, MSS.
-// spec: openvpn-wire 9, 11.1, 12.4, 13.3
+// spec: openvpn-wire 9, 10.1, 11, 12.2, 12.4, 13.3
 #pragma once
 
-#include "vpn/protocol/clock.hpp"
-#include "vpn/protocol/data_key.hpp"
+#include "vpn/protocol/in_tunnel_message.hpp"
+#include "vpn/protocol/keepalive.hpp"
+#include "vpn/protocol/key_ring.hpp"
+#include "vpn/protocol/no_route_answer.hpp"
+#include "vpn/protocol/packet_shaper.hpp"
 #include "vpn/protocol/train_splitter.hpp"
 
 #include <array>
 #include <optional>
 #include <variant>
+#include <vector>
 
 namespace vpn::protocol {
 
-/// The 16 bytes of a ping, as plaintext.
-byte_view ping_magic() noexcept;
-
 struct data_channel_config {
+  compression_framing framing = compression_framing::none;
+  /// Compressed packets are opened (allow-compression asym and yes); otherwise
+  /// dropped and counted. Nothing is ever compressed.
+  bool decompress = false;
+  /// Datagrams, as UDP payload, larger than this go in pieces; zero: no
+  /// fragment header at all. spec: openvpn-wire 13.4
+  uint32_t fragment_size = 0;
+  /// Less than `inactive_bytes` of tunnel payload in so long:
+  /// `tunnel_inactive`. Zero: never.
+  duration inactive{};
+  uint64_t inactive_bytes = 0;
+  /// A key that has carried so much asks for another; zero: no limit.
+  uint64_t reneg_bytes = 0;
+  uint64_t reneg_packets = 0;
+  /// IPv6 packets from TUN are answered instead of sent.
+  bool block_ipv6 = false;
+  std::vector<nat_rule> nat;
   /// Send a ping when nothing was sent for so long; zero: never.
   duration ping{};
   /// Nothing valid received for so long: `peer_silent`. Zero: never.
@@ -43,6 +61,10 @@ struct data_statistics {
   /// Bytes of IP packets, without pings.
   uint64_t bytes_sealed = 0;
   uint64_t bytes_opened = 0;
+  /// Bytes of all that was authentic, whatever it held.
+  uint64_t bytes_authenticated = 0;
+  /// IPv6 packets that `block_ipv6` kept out of the tunnel.
+  uint64_t ipv6_refused = 0;
   uint64_t pings_sent = 0;
   uint64_t pings_received = 0;
   error_counters drops;
@@ -50,7 +72,8 @@ struct data_statistics {
 
 /// `ping_restart` has passed without a valid packet. Told once.
 struct peer_silent {};
-/// The sending key runs out of packet ids. Told once per key.
+/// A key runs out of packet ids, or has carried as much as it may. Told once
+/// per key.
 struct rekey_needed {
   uint8_t key_id = 0;
 };
@@ -58,14 +81,21 @@ struct rekey_needed {
 struct key_confirmed {
   uint8_t key_id = 0;
 };
-using data_event = std::variant<peer_silent, rekey_needed, key_confirmed>;
+/// `inactive` has passed with too little traffic. Told once.
+struct tunnel_inactive {};
+/// The peer said inside the tunnel that it leaves (OCC_EXIT). Told once.
+struct peer_exit {};
+using data_event = std::variant<peer_silent, rekey_needed, key_confirmed,
+                                tunnel_inactive, peer_exit>;
 
 class data_channel {
 public:
-  explicit data_channel(data_channel_config cfg = {});
+  /// `random` is asked once, for where the numbers of fragments begin.
+  explicit data_channel(const data_channel_config& cfg = {},
+                        const random_source& random = {});
 
   // -- commands --
-  /// Both keepalive timers start anew.
+  /// All keepalive timers start anew.
   void configure(const data_channel_config& cfg, instant now);
   /// Installs a key; another one of the same id is replaced only if it differs
   /// (`wrong_state` otherwise: a key is never started twice). At most two keys
@@ -79,6 +109,9 @@ public:
   /// call again with a fresh one and the same `in`. Without a key everything is
   /// dropped and counted. Modifies `in`. A run of one datagram has no stride.
   bool seal(packet_slab& in, packet_slab& out, instant now);
+  /// Queues a goodbye inside the tunnel (OCC_EXIT), which `poll_ping` then
+  /// yields like a due ping. spec: openvpn-wire 11.2, 11.3
+  void queue_exit();
   /// Gives up what `seal` has not taken of `in`, and counts it.
   void drop_rest(packet_slab& in);
 
@@ -95,6 +128,10 @@ public:
   /// A due ping, sealed into `out`; false when none is due. To be called when
   /// `poll_timeout` has passed, after `handle_timeout`.
   bool poll_ping(packet_slab& out, instant now);
+  /// Answers to IPv6 packets that did not go through the tunnel, added to `up`,
+  /// which is for the local host; false when there is none. To be called after
+  /// `seal`; answers that are not fetched keep later ones from being written.
+  bool poll_answer(packet_slab& up);
   std::optional<data_event> poll_event();
   std::optional<time_point> poll_timeout() const;
 
@@ -104,42 +141,44 @@ public:
   data_statistics& statistics() noexcept { return stats_; }
 
 private:
-  struct slot {
-    data_key key;
-    /// Kept to refuse the same key a second time.
-    key_block material;
-    time_point installed;
-    std::optional<time_point> retire_at;
-    bool confirmed = false;
-    bool rekey_told = false;
-  };
   enum class outcome : uint8_t { sealed, dropped, full };
 
-  slot* at_age(size_t age) noexcept;
-  slot* sending(instant now) noexcept;
-  outcome seal_one(slot& with, byte_view plain, packet_slab& out);
-  outcome seal_ip(slot& with, byte_view plain, packet_slab& out);
-  bool seal_train(slot& with, packet_slab& out);
-  bool open_one(mutable_byte_view packet, packet_slab& batch, uint32_t limit);
-  void heard(instant now) noexcept;
-  void check_rekey(slot& x);
+  void use(const data_channel_config& cfg);
+  template <bool Shaped>
+  bool seal_runs(installed_key& with, packet_slab& in, packet_slab& out);
+  template <bool Shaped>
+  bool seal_train(installed_key& with, packet_slab& out);
+  template <bool Shaped>
+  outcome seal_ip(installed_key& with, mutable_byte_view packet,
+                  packet_slab& out);
+  outcome seal_shaped(installed_key& with, mutable_byte_view packet,
+                      packet_slab& out);
+  outcome seal_one(installed_key& with, byte_view plain, packet_slab& out);
+  bool refused(byte_view packet);
+  template <bool Shaped>
+  bool open_runs(packet_slab& batch, instant now);
+  template <bool Shaped>
+  bool open_one(mutable_byte_view packet, packet_slab& batch, uint32_t limit,
+                slab_gap& free, instant now);
+  void handle_message(byte_view plain);
+  void check_rekey(installed_key& x);
   void tell(data_event x);
+  void forget_rest() noexcept;
 
   data_channel_config cfg_;
-  std::array<std::optional<slot>, 8> slots_;
-  /// Key ids in order of installation; the last one is the newest.
-  std::array<uint8_t, 8> order_{};
-  size_t order_size_ = 0;
+  packet_shaper shaper_;
+  /// Packets are not sealed just as they come.
+  bool shaped_ = false;
+  keepalive keepalive_;
+  key_ring keys_;
   /// Where `seal` stopped: index of the run, and its splitter when begun, with
   /// the segment that found no room.
   uint32_t seal_index_ = 0;
   std::optional<train_splitter> splitter_;
   mutable_byte_view pending_segment_{};
-  time_point last_sent_{};
-  time_point last_heard_{};
-  /// False until there is something to measure silence from.
-  bool timers_started_ = false;
-  bool silent_told_ = false;
+  std::optional<no_route_answers> answers_;
+  bool exit_queued_ = false;
+  bool exit_told_ = false;
   /// Oldest first. Each kind is told once, so a few places are enough.
   std::array<std::optional<data_event>, 16> events_{};
   size_t events_size_ = 0;

@@ -3,7 +3,9 @@
 
 #include "vpn/protocol/bytes.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 
 namespace vpn::protocol {
 
@@ -67,6 +69,57 @@ struct packet_slab {
     used = 0;
     count = 0;
   }
+};
+
+/// Space in a slab whose packets are read one after the other, and in part
+/// handed on where they are: what was read and is not handed on may be written
+/// to, and so may what is behind everything.
+class slab_gap {
+public:
+  slab_gap() = default;
+  explicit slab_gap(const packet_slab& batch) noexcept {
+    // Without order nobody knows what has been read already.
+    ordered_ = true;
+    auto end = batch.count != 0 ? batch.runs[0].offset : 0;
+    start_ = end;
+    for (auto& run : batch) {
+      ordered_ = ordered_ && run.offset >= end;
+      end = run.offset + run.length;
+    }
+  }
+
+  /// Finds a place for `body`. It may lie inside of `packet`, the one that was
+  /// read just now, and stays there; or outside of the slab, and is copied.
+  /// Null when there is no room.
+  uint8_t* place(byte_view body, byte_view packet,
+                 packet_slab& batch) noexcept {
+    auto size = static_cast<uint32_t>(body.size());
+    auto end
+      = static_cast<uint32_t>(packet.data() - batch.data + packet.size());
+    std::less_equal<const uint8_t*> before;
+    if (before(packet.begin(), body.begin())
+        && before(body.end(), packet.end())) {
+      start_ = static_cast<uint32_t>(body.end() - batch.data);
+      return batch.data + start_ - size;
+    }
+    uint8_t* result = nullptr;
+    if (ordered_ && start_ <= end && size <= end - start_) {
+      result = batch.data + start_;
+      start_ += size;
+    } else if (size <= batch.room()) {
+      result = batch.data + batch.used;
+      batch.used += size;
+    } else {
+      return nullptr;
+    }
+    std::copy(body.begin(), body.end(), result);
+    return result;
+  }
+
+private:
+  bool ordered_ = false;
+  /// Everything handed on so far lies before it, or behind everything read.
+  uint32_t start_ = 0;
 };
 
 } // namespace vpn::protocol
