@@ -1,10 +1,11 @@
 // Text messages of the control channel. What a peer sent is only ever sorted
 // into a kind; nothing in it can make parsing fail.
-// spec: openvpn-rfc#pushreply, openvpn-wire 7.1, 7.5, 7.6
+// spec: openvpn-rfc#pushreply, openvpn-wire 5.9, 7.1, 7.5, 7.6, 7.8
 #include "vpn/protocol/control_message.hpp"
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "tunnel_options.hpp"
 
@@ -21,6 +22,9 @@ constexpr size_t max_part = 1024 - 84;
 
 /// What a stock client can read of one option.
 constexpr size_t max_option = 255;
+
+/// Words beside an address to open.
+constexpr size_t max_flags = 64;
 
 std::string readable(std::string_view text) {
   std::string result{text.substr(0, max_text)};
@@ -74,8 +78,10 @@ std::optional<uint32_t> value_of(std::string_view text, std::string_view key) {
   return parse_number(trim(digits));
 }
 
-text_message parse_push_reply(std::string_view rest) {
-  push_reply result;
+/// PUSH_REPLY and PUSH_UPDATE are cut alike.
+template <class T>
+text_message parse_pushed(std::string_view rest) {
+  T result;
   split(rest, ',', [&](std::string_view option) {
     option = trim(option);
     if (auto n = value_of(option, "push-continuation"))
@@ -84,6 +90,15 @@ text_message parse_push_reply(std::string_view rest) {
       result.options.emplace_back(option);
   });
   return result;
+}
+
+/// The word behind `key` and a blank; empty when it is another key.
+std::string_view word_of(std::string_view text, std::string_view key) {
+  text = trim(text);
+  if (text.substr(0, key.size()) != key || text.size() == key.size()
+      || text[key.size()] != ' ')
+    return {};
+  return trim(text.substr(key.size()));
 }
 
 text_message parse_auth_failed(std::string_view rest) {
@@ -108,6 +123,13 @@ text_message parse_auth_failed(std::string_view rest) {
   split(keys, ',', [&](std::string_view key) {
     if (auto n = value_of(key, "backoff"))
       result.backoff_seconds = *n;
+    auto where = word_of(key, "advance");
+    if (where == "remote")
+      result.where = advance::remote;
+    else if (where == "addr")
+      result.where = advance::address;
+    else if (where == "no")
+      result.where = advance::no;
   });
   result.reason = readable(tail.empty() ? tail : tail.substr(1));
   return result;
@@ -136,6 +158,100 @@ text_message parse_auth_pending(std::string_view rest) {
   return result;
 }
 
+// -- what a person is asked to see or do --
+
+bool starts_with_any_case(std::string_view text, std::string_view lower) {
+  if (text.size() < lower.size())
+    return false;
+  return std::equal(lower.begin(), lower.end(), text.begin(),
+                    [](char x, char y) {
+                      return x == (y >= 'A' && y <= 'Z' ? y + ('a' - 'A') : y);
+                    });
+}
+
+/// True for an address of the web in the characters of RFC 3986: it goes to
+/// other programs, and must be nothing else there.
+bool is_web_url(std::string_view url) {
+  constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=%";
+  size_t scheme = 0;
+  for (std::string_view x : {"http://", "https://"})
+    if (starts_with_any_case(url, x))
+      scheme = x.size();
+  if (scheme == 0 || url.size() > max_text || url.size() == scheme)
+    return false;
+  auto first = url[scheme];
+  return first != '/' && first != '-'
+         && std::all_of(url.begin(), url.end(), [&](char c) {
+              return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+                     || (c >= 'A' && c <= 'Z')
+                     || punctuation.find(c) != std::string_view::npos;
+            });
+}
+
+bool is_flag_list(std::string_view flags) {
+  return flags.size() <= max_flags
+         && std::all_of(flags.begin(), flags.end(), [](char c) {
+              return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+                     || (c >= 'A' && c <= 'Z') || c == ',' || c == '-'
+                     || c == '_';
+            });
+}
+
+/// What follows `word` and its colon.
+std::optional<std::string_view> behind(std::string_view text,
+                                       std::string_view word) {
+  if (text.size() <= word.size() || text.substr(0, word.size()) != word
+      || text[word.size()] != ':')
+    return std::nullopt;
+  return text.substr(word.size() + 1);
+}
+
+/// Flags and what follows their colon.
+std::optional<std::pair<std::string_view, std::string_view>>
+split_flags(std::string_view text) {
+  auto colon = text.find(':');
+  if (colon == std::string_view::npos || !is_flag_list(text.substr(0, colon)))
+    return std::nullopt;
+  return std::pair{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+bool has_flag(std::string_view flags, std::string_view wanted) {
+  bool result = false;
+  split(flags, ',', [&](std::string_view x) {
+    result = result || x == wanted;
+  });
+  return result;
+}
+
+/// INFO and INFO_PRE. What is not quite as it should be is only shown.
+text_message parse_info(std::string_view rest) {
+  if (auto url = behind(rest, "OPEN_URL"); url && is_web_url(*url))
+    return open_url{std::string{*url}, {}};
+  if (auto tail = behind(rest, "WEB_AUTH"))
+    if (auto parts = split_flags(*tail); parts && is_web_url(parts->second))
+      return open_url{std::string{parts->second}, std::string{parts->first}};
+  if (auto tail = behind(rest, "CR_TEXT"))
+    if (auto parts = split_flags(*tail); parts && !parts->second.empty())
+      return challenge_text{readable(parts->second),
+                            has_flag(parts->first, "E"),
+                            has_flag(parts->first, "R")};
+  return info_message{readable(rest)};
+}
+
+text_message parse_challenge_response(std::string_view rest) {
+  if (rest.empty())
+    return challenge_response{};
+  if (auto response = decode_base64_text(rest))
+    return challenge_response{std::move(*response)};
+  // Only its name: what follows may be half a secret.
+  return unknown_message{"CR_RESPONSE"};
+}
+
+/// What is not understood is told, but a token in it is not.
+unknown_message describe_unknown(std::string_view text) {
+  return {readable(text.substr(0, text.find("auth-token")))};
+}
+
 bool is_pushable_text(const std::string& option) {
   return !option.empty() && option.size() <= max_option
          && option.find(',') == std::string::npos && is_printable(option);
@@ -149,20 +265,24 @@ text_message parse_text_message(std::string_view text) {
   if (text == "PUSH_REQUEST")
     return push_request{};
   if (auto rest = after(text, "PUSH_REPLY"))
-    return parse_push_reply(*rest);
+    return parse_pushed<push_reply>(*rest);
+  if (auto rest = after(text, "PUSH_UPDATE"))
+    return parse_pushed<push_update>(*rest);
   if (auto rest = after(text, "RESTART"))
     return parse_stop(*rest, false);
   if (auto rest = after(text, "HALT"))
     return parse_stop(*rest, true);
   if (auto rest = after(text, "INFO_PRE"))
-    return info_message{readable(*rest)};
+    return parse_info(*rest);
   if (auto rest = after(text, "INFO"))
-    return info_message{readable(*rest)};
+    return parse_info(*rest);
+  if (auto rest = after(text, "CR_RESPONSE"))
+    return parse_challenge_response(*rest);
   if (auto rest = after(text, "AUTH_PENDING"))
     return parse_auth_pending(*rest);
   if (text == "EXIT")
     return exit_message{};
-  return unknown_message{readable(text)};
+  return describe_unknown(text);
 }
 
 expected<std::vector<std::string>>

@@ -163,14 +163,20 @@ std::string make_options_string(const options_string_config& cfg) {
   auto is_client = cfg.self == role::client;
   // A 2.6 peer computes this for its placeholder cipher: opcode, IV, padding
   // and packet id around the payload, and the HMAC. Nobody uses the number.
-  auto link_mtu
-    = cfg.tun_mtu + 1 + 8 + 8 + 4 + digest_size(cfg.auth) + (cfg.tcp ? 2 : 0);
+  auto link_mtu = cfg.tun_mtu + 1 + 8 + 8 + 4 + digest_size(cfg.auth)
+                  + (cfg.tcp ? 2 : 0) + (cfg.compression ? 1 : 0)
+                  + (cfg.fragment ? 4 : 0);
   std::string result = "V4,dev-type tun,link-mtu " + std::to_string(link_mtu);
   result += ",tun-mtu " + std::to_string(cfg.tun_mtu);
   result += cfg.tcp ? ",proto TCP" : ",proto UDP";
   result += cfg.ipv6 ? "v6" : "v4";
   if (cfg.tcp)
     result += is_client ? "_CLIENT" : "_SERVER";
+  // A server that migrates looks for the first of these.
+  if (cfg.compression)
+    result += ",comp-lzo";
+  if (cfg.fragment)
+    result += ",mtu-dynamic";
   if (cfg.key_direction >= 0)
     result += ",keydir " + std::to_string(cfg.key_direction);
   result += ",auth " + (cfg.auth == "none" ? "[null-digest]" : cfg.auth);
@@ -198,8 +204,32 @@ std::string make_peer_info(const peer_info_config& cfg) {
   if (!ciphers.empty())
     add_line(result, "IV_CIPHERS", ciphers);
   add_line(result, "IV_PROTO", std::to_string(cfg.proto));
+  // A stub of LZO is promised where the real one is not.
+  if (cfg.allow_compressed)
+    for (auto name : {"IV_LZ4", "IV_LZ4v2", "IV_LZO"})
+      add_line(result, name, "1");
+  else
+    add_line(result, "IV_LZO_STUB", "1");
+  add_line(result, "IV_COMP_STUB", "1");
+  add_line(result, "IV_COMP_STUBv2", "1");
+  auto add_known = [&](const char* name, const std::string& value) {
+    if (!value.empty())
+      add_line(result, name, value);
+  };
+  add_known("IV_HWADDR", cfg.hardware_address);
+  add_known("IV_SSL", cfg.tls_library);
+  add_known("IV_PLAT_VER", cfg.platform_version);
+  auto is_ours = [](const std::string& key) {
+    return key.compare(0, 3, "IV_") == 0;
+  };
   for (const auto& [key, value] : cfg.extra)
-    add_line(result, key, value);
+    if (!is_ours(key))
+      add_line(result, key, value);
+  // IV_GUI_VER and what else a profile sets.
+  for (const auto& [key, value] : cfg.extra)
+    if (is_ours(key))
+      add_line(result, key, value);
+  add_known("IV_SSO", cfg.sso);
   return result;
 }
 

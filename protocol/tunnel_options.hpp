@@ -3,6 +3,8 @@
 // spec: openvpn-wire 7.2, 7.3
 #pragma once
 
+#include "vpn/protocol/compression_framing.hpp"
+#include "vpn/protocol/data_channel.hpp"
 #include "vpn/protocol/tunnel_config.hpp"
 
 #include <limits>
@@ -16,10 +18,12 @@ namespace vpn::protocol {
 /// Bounds on what a server may make us keep.
 constexpr size_t max_routes = 4096;
 constexpr size_t max_foreign_options = 64;
+constexpr size_t max_nat_rules = 64;
 
 /// A tunnel while its options are read. The order of options does not matter:
 /// what depends on several of them is found out by `finish`.
 struct tunnel_draft {
+  /// `tunnel.dns` is what `dns` options of this draft said.
   tunnel_config tunnel;
   /// The two addresses of `ifconfig`; the topology says what the second is.
   ip_address local4;
@@ -28,16 +32,26 @@ struct tunnel_draft {
   ip_address route_gateway4;
   ip_address route_gateway6;
   std::optional<uint32_t> route_metric;
+  std::vector<nat_rule> nat;
+  /// Name servers of the profile, while those of a push are read: of two with
+  /// the same priority the pushed one counts.
+  std::vector<dns_server> own_servers;
+  /// The options come from a server.
+  bool pushed = false;
 };
 
 /// A draft that begins with a finished tunnel.
 tunnel_draft draft_of(const tunnel_config& own);
 
-/// Puts everything in its place. The text says why the IPv4 address had to be
-/// left out; it is empty when all is well.
+/// Puts everything in its place. A text says why something had to be left out,
+/// and is empty when all is well.
 struct finished_tunnel {
   tunnel_config tunnel;
+  std::vector<nat_rule> nat;
+  /// The IPv4 address, option `ifconfig`.
   std::string problem;
+  /// The name servers, option `dns`.
+  std::string dns_problem;
 };
 finished_tunnel finish(tunnel_draft draft);
 
@@ -49,10 +63,16 @@ struct option_outcome {
   std::string warning;
 };
 
+/// The option was not applied, and why.
+inline option_outcome not_applied(std::string why) {
+  return {std::move(why), {}};
+}
+
 /// `words` is the option with its name, and its word count is within the
 /// bounds of the option table.
+using option_words = std::vector<std::string>;
 using tunnel_option_handler
-  = option_outcome (*)(tunnel_draft&, const std::vector<std::string>& words);
+  = option_outcome (*)(tunnel_draft&, const option_words& words);
 
 struct tunnel_option {
   std::string_view name;
@@ -77,5 +97,17 @@ bool is_printable(std::string_view text);
 /// The text in quotes for a message, cut to 64 characters, anything but
 /// printable ASCII replaced.
 std::string quoted(std::string_view text);
+
+/// The name of an option for a message. However mangled the option is, nothing
+/// of an auth-token gets into it.
+std::string shown_name(std::string_view option);
+
+/// Standard base64 with padding; nothing when it is malformed or does not hold
+/// printable text.
+std::optional<std::string> decode_base64_text(std::string_view text);
+
+/// What `comp-lzo` or `compress` asks for; nothing when the word after it is
+/// none a client can use. spec: openvpn-wire 10.2
+std::optional<compression_framing> parse_compression(const option_words& words);
 
 } // namespace vpn::protocol

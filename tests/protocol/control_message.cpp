@@ -97,6 +97,21 @@ CAF_TEST(a malformed temporary failure is final or without backoff) {
   }
 }
 
+CAF_TEST(a temporary failure says where to try next) {
+  auto where = [](const std::string& keys) {
+    auto x = parse_as<auth_failed>("AUTH_FAILED,TEMP[" + keys + "]:x");
+    CAF_CHECK(x.temporary);
+    return x.where;
+  };
+  CAF_CHECK(where("advance no") == advance::no);
+  CAF_CHECK(where("advance addr") == advance::address);
+  CAF_CHECK(where("backoff 3, advance remote") == advance::remote);
+  for (auto keys : {"", "backoff 3", "advance", "advance ", "advance all",
+                    "advanced remote", "advance  remote x", "Advance remote"})
+    CAF_CHECK(where(keys) == advance::no);
+  CAF_CHECK(parse_as<auth_failed>("AUTH_FAILED,TEMP").where == advance::no);
+}
+
 CAF_TEST(pending authentication may name its time limit) {
   CAF_CHECK_EQUAL(parse_as<auth_pending>("AUTH_PENDING").timeout_seconds, 0u);
   CAF_CHECK_EQUAL(
@@ -121,9 +136,102 @@ CAF_TEST(the server may stop or restart us) {
 
 CAF_TEST(information is handed on) {
   CAF_CHECK_EQUAL(parse_as<info_message>("INFO,hello, you").text, "hello, you");
-  CAF_CHECK_EQUAL(
-    parse_as<info_message>("INFO_PRE,OPEN_URL:https://vpn.example/").text,
-    "OPEN_URL:https://vpn.example/");
+  CAF_CHECK_EQUAL(parse_as<info_message>("INFO_PRE,PROXY:x").text, "PROXY:x");
+}
+
+CAF_TEST(an address to open comes with or without flags) {
+  auto plain = parse_as<open_url>("INFO_PRE,OPEN_URL:https://vpn.example/");
+  CAF_CHECK_EQUAL(plain.url, "https://vpn.example/");
+  CAF_CHECK_EQUAL(plain.flags, "");
+  auto web = parse_as<open_url>(
+    "INFO_PRE,WEB_AUTH:hidden,external:HTTPS://vpn.example:8443/a?b=c&d=%20#e");
+  CAF_CHECK_EQUAL(web.url, "HTTPS://vpn.example:8443/a?b=c&d=%20#e");
+  CAF_CHECK_EQUAL(web.flags, "hidden,external");
+  CAF_CHECK_EQUAL(parse_as<open_url>("INFO,WEB_AUTH::http://[::1]/").url,
+                  "http://[::1]/");
+}
+
+CAF_TEST(what is not an address of the web is only shown) {
+  for (auto text : {"OPEN_URL:",
+                    "OPEN_URL",
+                    "OPEN_URL:ftp://a/",
+                    "OPEN_URL:file:///etc/passwd",
+                    "OPEN_URL:javascript:x()",
+                    "OPEN_URL:https:a",
+                    "OPEN_URL:https://",
+                    "OPEN_URL:https:///x",
+                    "OPEN_URL:https://-x/",
+                    "OPEN_URL: https://a/",
+                    "OPEN_URL:https://a/ b",
+                    "OPEN_URL:https://a/\"b",
+                    "OPEN_URL:https://a/<b>",
+                    "OPEN_URL:https://a/`id`",
+                    "OPEN_URL:https://a/\\b",
+                    "OPEN_URL:https://a/b|c",
+                    "OPEN_URL:https://a/\xc3\xa4",
+                    "OPEN_URL:https://a/\x1b[2J",
+                    "OPEN_URL:-https://a/",
+                    "open_url:https://a/",
+                    "OPEN_URLS:https://a/",
+                    "WEB_AUTH:https://a/",
+                    "WEB_AUTH:hidden",
+                    "WEB_AUTH:a b:https://a/",
+                    "WEB_AUTH:$(id):https://a/",
+                    "WEB_AUTH:hidden:ftp://a/"})
+    parse_as<info_message>("INFO_PRE," + std::string{text});
+  auto url = "https://a/" + std::string(2038, 'x');
+  parse_as<open_url>("INFO_PRE,OPEN_URL:" + url);
+  parse_as<info_message>("INFO_PRE,OPEN_URL:" + url + "x");
+  auto flags = std::string(64, 'f');
+  parse_as<open_url>("INFO_PRE,WEB_AUTH:" + flags + ":https://a/");
+  parse_as<info_message>("INFO_PRE,WEB_AUTH:" + flags + "f:https://a/");
+}
+
+CAF_TEST(a challenge while the server waits has its flags) {
+  auto both = parse_as<challenge_text>("INFO_PRE,CR_TEXT:R,E:Code: now");
+  CAF_CHECK_EQUAL(both.text, "Code: now");
+  CAF_CHECK(both.echo && both.needs_response);
+  auto none = parse_as<challenge_text>("INFO_PRE,CR_TEXT::Look at your phone");
+  CAF_CHECK(!none.echo && !none.needs_response);
+  auto other = parse_as<challenge_text>("INFO_PRE,CR_TEXT:R,RE,x:t");
+  CAF_CHECK(!other.echo && other.needs_response);
+  CAF_CHECK_EQUAL(parse_as<challenge_text>("INFO_PRE,CR_TEXT:R:a\x1b[2J").text,
+                  "a_[2J");
+  for (auto text :
+       {"CR_TEXT", "CR_TEXT:", "CR_TEXT:R", "CR_TEXT:R:", "CR_TEXT:R E:x"})
+    parse_as<info_message>("INFO_PRE," + std::string{text});
+}
+
+CAF_TEST(a response to a challenge is decoded) {
+  CAF_CHECK_EQUAL(parse_as<challenge_response>("CR_RESPONSE,MTIzNDU2").response,
+                  "123456");
+  CAF_CHECK_EQUAL(parse_as<challenge_response>("CR_RESPONSE,eA==").response,
+                  "x");
+  CAF_CHECK_EQUAL(parse_as<challenge_response>("CR_RESPONSE").response, "");
+  CAF_CHECK_EQUAL(parse_as<challenge_response>("CR_RESPONSE,").response, "");
+  // Half a secret is not told.
+  for (auto text : {"MTIzNDU", "MTI=NDU2", "!!!!", "Cg==", "AAAA", "MTIz NDU2",
+                    "====", "MTIzNDU2\n"})
+    CAF_CHECK_EQUAL(
+      parse_as<unknown_message>("CR_RESPONSE," + std::string{text}).text,
+      "CR_RESPONSE");
+}
+
+CAF_TEST(an update of pushed options is cut like a reply) {
+  auto x = parse_as<push_update>(
+    "PUSH_UPDATE,-route, ?dns search-domains a,-?dns,push-continuation 2");
+  CAF_CHECK_EQUAL(x.options,
+                  (strings{"-route", "?dns search-domains a", "-?dns"}));
+  CAF_CHECK(x.more);
+  CAF_CHECK(!parse_as<push_update>("PUSH_UPDATE").more);
+  parse_as<unknown_message>("PUSH_UPDATES,x");
+}
+
+CAF_TEST(a token in a message that is unknown is not told) {
+  for (auto text : {"PUSH_REPLYX,auth-token SECRET", "X auth-token-user SECRET",
+                    "auth-token SECRET"})
+    CAF_CHECK(parse_as<unknown_message>(text).text.find("SECRET")
+              == std::string::npos);
 }
 
 CAF_TEST(short messages are recognised whole only) {
@@ -131,7 +239,7 @@ CAF_TEST(short messages are recognised whole only) {
   parse_as<exit_message>("EXIT");
   for (auto text :
        {"", "exit", "EXITS", "PUSH_REQUESTS", "PUSH_REPLYX", "AUTH_FAILEDX",
-        "INFORMATION", "CR_RESPONSE,eA==", "ACC,muxed", " EXIT", "HALTED"})
+        "INFORMATION", "ACC,muxed", " EXIT", "HALTED"})
     parse_as<unknown_message>(text);
 }
 
@@ -187,7 +295,12 @@ CAF_TEST(every cut and every flipped bit of a message is still a message) {
   const strings texts{
     "AUTH_FAILED,TEMP[backoff 42,advance no]:later",
     "PUSH_REPLY,ping 10,route 10.0.0.0 255.0.0.0,push-continuation 2",
-    "RESTART,[PN]text", "AUTH_PENDING,timeout 60", "INFO_PRE,WEB_AUTH::x"};
+    "PUSH_UPDATE,-?route,push-continuation 1",
+    "RESTART,[PN]text",
+    "AUTH_PENDING,timeout 60",
+    "INFO_PRE,WEB_AUTH:external:https://vpn.example/",
+    "INFO_PRE,CR_TEXT:R,E:code",
+    "CR_RESPONSE,MTIzNDU2"};
   for (auto& text : texts)
     for (size_t i = 0; i < text.size(); ++i) {
       parse_text_message(text.substr(0, i));
@@ -210,6 +323,11 @@ CAF_TEST(random text never breaks the parser) {
                       "[",
                       "]",
                       "backoff ",
+                      "advance ",
+                      "INFO_PRE,WEB_AUTH:",
+                      "CR_TEXT:",
+                      "https://",
+                      "CR_RESPONSE,",
                       "2"};
   for (int i = 0; i < 50000; ++i) {
     std::string text;

@@ -312,6 +312,27 @@ CAF_TEST(the options string tells transport and digest) {
             != std::string::npos);
 }
 
+CAF_TEST(the options string tells framings in their places) {
+  // source: openvpn-wire 5.3, numbers of OpenVPN 2.6.14
+  options_string_config cfg;
+  cfg.compression = true;
+  CAF_CHECK_EQUAL(make_options_string(cfg),
+                  "V4,dev-type tun,link-mtu 1542,tun-mtu 1500,proto UDPv4,"
+                  "comp-lzo,auth SHA1,keysize 128,key-method 2,tls-client");
+  cfg.fragment = true;
+  cfg.tls_auth = true;
+  cfg.key_direction = 1;
+  CAF_CHECK_EQUAL(make_options_string(cfg),
+                  "V4,dev-type tun,link-mtu 1546,tun-mtu 1500,proto UDPv4,"
+                  "comp-lzo,mtu-dynamic,keydir 1,auth SHA1,keysize 128,"
+                  "tls-auth,key-method 2,tls-client");
+  cfg = {};
+  cfg.fragment = true;
+  cfg.tcp = true;
+  CAF_CHECK(make_options_string(cfg).find("link-mtu 1547,")
+            != std::string::npos);
+}
+
 CAF_TEST(peer info lists what we can do in the usual order) {
   peer_info_config cfg;
   cfg.version = "1.0";
@@ -321,7 +342,40 @@ CAF_TEST(peer info lists what we can do in the usual order) {
                   "IV_VER=1.0\nIV_PLAT=linux\nIV_TCPNL=1\nIV_MTU=1600\n"
                   "IV_NCP=2\n"
                   "IV_CIPHERS=AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305\n"
-                  "IV_PROTO=414\nUV_ID=laptop\n");
+                  "IV_PROTO=8158\nIV_LZO_STUB=1\nIV_COMP_STUB=1\n"
+                  "IV_COMP_STUBv2=1\nUV_ID=laptop\n");
+}
+
+CAF_TEST(peer info of a talkative client keeps the usual order) {
+  peer_info_config cfg;
+  cfg.version = "1.0";
+  cfg.proto = 990;
+  cfg.allow_compressed = true;
+  cfg.hardware_address = "00:11:22:33:44:55";
+  cfg.tls_library = "OpenSSL 3.0";
+  cfg.platform_version = "6.1";
+  cfg.sso = "webauth,openurl,crtext";
+  cfg.extra = {{"IV_GUI_VER", "gui_1"}, {"UV_B", "b"}, {"UV_A", "a"}};
+  CAF_CHECK_EQUAL(make_peer_info(cfg),
+                  "IV_VER=1.0\nIV_PLAT=linux\nIV_TCPNL=1\nIV_MTU=1600\n"
+                  "IV_PROTO=990\nIV_LZ4=1\nIV_LZ4v2=1\nIV_LZO=1\n"
+                  "IV_COMP_STUB=1\nIV_COMP_STUBv2=1\n"
+                  "IV_HWADDR=00:11:22:33:44:55\nIV_SSL=OpenSSL 3.0\n"
+                  "IV_PLAT_VER=6.1\nUV_B=b\nUV_A=a\nIV_GUI_VER=gui_1\n"
+                  "IV_SSO=webauth,openurl,crtext\n");
+  // What the profile says about this comes first.
+  cfg.extra = {{"IV_SSO", "openurl"}};
+  CAF_CHECK_EQUAL(peer_info_value(make_peer_info(cfg), "IV_SSO"), "openurl");
+}
+
+CAF_TEST(peer info promises compression only where packets can be opened) {
+  peer_info_config cfg;
+  for (auto name : {"IV_LZO", "IV_LZ4", "IV_LZ4v2"}) {
+    cfg.allow_compressed = false;
+    CAF_CHECK_EQUAL(peer_info_value(make_peer_info(cfg), name), "");
+    cfg.allow_compressed = true;
+    CAF_CHECK_EQUAL(peer_info_value(make_peer_info(cfg), name), "1");
+  }
 }
 
 CAF_TEST(peer info does not promise ciphers that are switched off) {
@@ -342,7 +396,7 @@ CAF_TEST(extra peer info cannot forge other lines) {
   auto text = make_peer_info(cfg);
   CAF_CHECK_EQUAL(peer_info_value(text, "UV_A"), "x_IV_PROTO=2");
   CAF_CHECK_EQUAL(peer_info_value(text, "IV_PLAT"), "linux");
-  CAF_CHECK_EQUAL(peer_info_value(text, "IV_PROTO"), "414");
+  CAF_CHECK_EQUAL(peer_info_value(text, "IV_PROTO"), "8158");
   CAF_CHECK(text.find("UV B") == std::string::npos);
   CAF_CHECK(text.find("IV_X") == std::string::npos);
 }

@@ -38,6 +38,9 @@ struct options_string_config {
   int key_direction = -1;
   uint32_t tun_mtu = 1500;
   std::string auth = "SHA1";
+  /// Any compression framing, and `fragment`.
+  bool compression = false;
+  bool fragment = false;
 };
 
 /// Our view of the tunnel, for the peer's consistency check.
@@ -50,8 +53,13 @@ constexpr uint32_t data_v2 = 1u << 1;
 constexpr uint32_t request_push = 1u << 2;
 constexpr uint32_t tls_key_export = 1u << 3;
 constexpr uint32_t auth_pending_keyword = 1u << 4;
+constexpr uint32_t dns_option = 1u << 6;
 constexpr uint32_t cc_exit_notify = 1u << 7;
 constexpr uint32_t auth_fail_temp = 1u << 8;
+constexpr uint32_t dynamic_tls_crypt = 1u << 9;
+constexpr uint32_t data_epoch = 1u << 10;
+constexpr uint32_t dns_option_v2 = 1u << 11;
+constexpr uint32_t push_update = 1u << 12;
 } // namespace iv_proto
 
 struct peer_info_config {
@@ -60,7 +68,16 @@ struct peer_info_config {
   uint32_t max_tun_mtu = 1600;
   uint32_t proto = iv_proto::data_v2 | iv_proto::request_push
                    | iv_proto::tls_key_export | iv_proto::auth_pending_keyword
-                   | iv_proto::cc_exit_notify | iv_proto::auth_fail_temp;
+                   | iv_proto::dns_option | iv_proto::cc_exit_notify
+                   | iv_proto::auth_fail_temp | iv_proto::dynamic_tls_crypt
+                   | iv_proto::data_epoch | iv_proto::dns_option_v2
+                   | iv_proto::push_update;
+  /// IV_LZO, IV_LZ4, IV_LZ4v2: compressed packets can be opened.
+  bool allow_compressed = false;
+  /// IV_SSO: ways to log in beside the tunnel, "webauth,openurl,crtext".
+  std::string sso;
+  /// `push-peer-info`: IV_HWADDR, IV_SSL, IV_PLAT_VER when not empty.
+  std::string hardware_address, tls_library, platform_version;
   /// Extra lines, such as UV_ variables.
   std::vector<std::pair<std::string, std::string>> extra;
 };
