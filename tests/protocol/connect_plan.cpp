@@ -5,10 +5,16 @@
 
 #include "vpn/protocol/connect_plan.hpp"
 
+#include "tests/support/seeded.hpp"
+
 #include "caf/test/unit_test.hpp"
+
+#include <algorithm>
+#include <map>
 
 using namespace vpn;
 using namespace vpn::protocol;
+using vpn::test::seeded;
 using namespace std::chrono_literals;
 
 namespace {
@@ -205,4 +211,180 @@ CAF_TEST(after a connection waits and tries are counted anew) {
     CAF_CHECK(step->delay == expected);
   }
   CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+}
+
+// -- where the server sends us --
+
+CAF_TEST(a server may keep us at its address) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1), address(2)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.1:1194 after 1");
+  plan.go(advance::no);
+  CAF_CHECK_EQUAL(line(plan.next_step(9s)), "0: 192.0.2.1:1194 after 9");
+  // It counts once.
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.2:1194 after 1");
+}
+
+CAF_TEST(an address that the plan did not give is looked up again) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.go(advance::no);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+}
+
+CAF_TEST(a server may send us to its next address) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1), address(2)});
+  plan.go(advance::address);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.1:1194 after 1");
+  plan.go(advance::address);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: 192.0.2.2:1194 after 1");
+  // There is no other address, so another server has to do.
+  plan.go(advance::address);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+}
+
+CAF_TEST(a server may send us to the next remote) {
+  connect_plan plan{remotes(3)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1), address(2)});
+  plan.go(advance::remote);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  plan.handle_connected();
+  // Otherwise the same remote would come first.
+  plan.go(advance::remote);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "2: resolve after 1");
+  plan.go(advance::remote);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(after a connection no other address is known) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1)});
+  plan.handle_connected();
+  plan.go(advance::address);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+}
+
+CAF_TEST(the last word counts) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  plan.go(advance::no);
+  plan.go(advance::remote);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+}
+
+CAF_TEST(nobody can send us anywhere before the first try) {
+  for (auto where : {advance::no, advance::address, advance::remote}) {
+    connect_plan plan{remotes(2)};
+    plan.go(where);
+    CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve");
+    CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  }
+}
+
+CAF_TEST(a server cannot keep us for ever) {
+  for (size_t n : {1u, 2u}) {
+    connect_plan plan{remotes(n, 3)};
+    size_t tries = 0;
+    while (plan.next_step()) {
+      ++tries;
+      CAF_REQUIRE(tries < 100);
+      plan.go(advance::no);
+    }
+    CAF_CHECK_EQUAL(tries, 3 * n);
+  }
+}
+
+CAF_TEST(coming back to the same address waits longer and longer) {
+  connect_plan plan{remotes(1)};
+  static_cast<void>(plan.next_step());
+  for (auto expected : {1s, 1s, 1s, 1s, 2s, 4s, 8s}) {
+    plan.go(advance::no);
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    CAF_CHECK(step->delay == expected);
+  }
+}
+
+// -- random order, settings --
+
+namespace {
+
+std::string order(const connect_plan& plan, size_t n) {
+  std::string result;
+  for (size_t i = 0; i < n; ++i)
+    result += plan.remote(i).host.substr(3, 1);
+  return result;
+}
+
+} // namespace
+
+CAF_TEST(the order is that of the configuration unless asked otherwise) {
+  size_t asked = 0;
+  connect_plan plan{remotes(5), [&](uint8_t*, size_t) {
+                      ++asked;
+                    }};
+  CAF_CHECK_EQUAL(order(plan, 5), "01234");
+  CAF_CHECK_EQUAL(asked, 0u);
+}
+
+CAF_TEST(each random order is as likely as any other) {
+  seeded random{7};
+  auto cfg = remotes(3);
+  cfg.shuffle = true;
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 6000; ++i) {
+    connect_plan plan{cfg, random.source()};
+    ++seen[order(plan, 3)];
+  }
+  CAF_CHECK_EQUAL(seen.size(), 6u);
+  for (auto& [text, n] : seen) {
+    CAF_MESSAGE(text);
+    CAF_CHECK(n > 850 && n < 1150);
+  }
+}
+
+CAF_TEST(a random order is drawn once) {
+  seeded random{3};
+  auto cfg = remotes(4);
+  cfg.shuffle = true;
+  connect_plan plan{cfg, random.source()};
+  for (int round = 0; round < 3; ++round)
+    for (size_t i = 0; i < 4; ++i) {
+      auto step = plan.next_step();
+      CAF_REQUIRE(step);
+      CAF_CHECK_EQUAL(step->remote, i);
+    }
+}
+
+CAF_TEST(a poor source of randomness does not hang the plan) {
+  for (auto byte : {0x00, 0xff}) {
+    auto cfg = remotes(5);
+    cfg.shuffle = true;
+    connect_plan plan{cfg, [=](uint8_t* out, size_t n) {
+                        std::fill_n(out, n, static_cast<uint8_t>(byte));
+                      }};
+    auto text = order(plan, 5);
+    std::sort(text.begin(), text.end());
+    CAF_CHECK_EQUAL(text, "01234");
+  }
+}
+
+CAF_TEST(settings stay with their remote in any order) {
+  seeded random{9};
+  auto cfg = remotes(6);
+  cfg.shuffle = true;
+  for (uint32_t i = 0; i < 6; ++i)
+    cfg.remotes[i].settings.tun_mtu = 1400 + i;
+  connect_plan plan{cfg, random.source()};
+  for (size_t i = 0; i < 6; ++i) {
+    auto& x = plan.remote(i);
+    CAF_CHECK_EQUAL(x.host, "vpn" + std::to_string(x.settings.tun_mtu - 1400)
+                              + ".example");
+  }
 }

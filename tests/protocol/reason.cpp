@@ -97,3 +97,14 @@ CAF_TEST(a failure says internal until told otherwise) {
   CAF_CHECK(x.why == reason::internal);
   CAF_CHECK(x.text.empty());
 }
+
+CAF_TEST(a restart is told in the words of OpenVPN) {
+  CAF_CHECK_EQUAL(restart_word(reason::peer_silent), "ping-restart");
+  CAF_CHECK_EQUAL(restart_word(reason::transport_failed), "connection-reset");
+  CAF_CHECK_EQUAL(restart_word(reason::tls_failed), "tls-error");
+  CAF_CHECK_EQUAL(restart_word(reason::auth_failed), "auth-failure");
+  // Whatever is tried again has a word.
+  for (const auto& x : rows)
+    if (x.transient)
+      CAF_CHECK(!restart_word(x.why).empty());
+}

@@ -19,27 +19,8 @@ namespace {
 
 using state = session_state;
 
-constexpr state before_closed[]
-  = {state::idle,        state::resetting, state::negotiating,
-     state::configuring, state::assigning, state::connected};
-
-struct client : session_driver {
-  explicit client(state to, session_config cfg = client_session_config())
-    : session_driver(std::move(cfg)) {
-    bring_to(*this, to);
-    CAF_REQUIRE(session.state() == to);
-    forget();
-  }
-};
-
-struct server : session_driver {
-  explicit server(state to, session_config cfg = server_session_config())
-    : session_driver(std::move(cfg)) {
-    bring_to(*this, to, true);
-    CAF_REQUIRE(session.state() == to);
-    forget();
-  }
-};
+using client = client_at;
+using server = server_at;
 
 /// Every fact a layer can tell, at once.
 void tell_everything(session_driver& x) {
@@ -53,6 +34,10 @@ void tell_everything(session_driver& x) {
     x.text("PUSH_REQUEST", id);
     x.text("AUTH_FAILED", id);
     x.text("INFO,hello", id);
+    x.text("INFO_PRE,OPEN_URL:https://sso.example/1", id);
+    x.text("INFO_PRE,CR_TEXT:R,E:code", id);
+    x.text("CR_RESPONSE,Y29kZQ==", id);
+    x.text("PUSH_UPDATE,route 10.9.0.0 255.255.0.0", id);
     x.install(id);
     x.session.handle_negotiation(id, negotiation_failed{}, x.now());
   }
@@ -60,13 +45,20 @@ void tell_everything(session_driver& x) {
   x.session.handle_data_event(peer_silent{}, x.now());
   x.session.handle_data_event(rekey_needed{0}, x.now());
   x.session.handle_data_event(key_confirmed{0}, x.now());
+  x.tell(tunnel_inactive{});
+  x.tell(peer_exit{});
+  x.install_control_key();
+  x.judge(true);
+  x.judge(false);
+  x.respond("code");
+  x.say_nothing();
   x.fail(reason::internal, "once more");
   x.session.handle_timeout(x.now());
 }
 
 } // namespace
 
-// -- the handshake ------------------------------------------------------------
+// -- the handshake --
 
 CAF_TEST(a client opens with a hard reset) {
   session_driver x{client_session_config()};
@@ -196,63 +188,7 @@ CAF_TEST(an IPv6 server is named with its family) {
   CAF_CHECK_EQUAL(joined(x.reports()), "[WAIT [AF_INET6][2001:db8::1]:1194]; ");
 }
 
-// -- what the layers are told -------------------------------------------------
-
-CAF_TEST(the data channel gets its keepalive and its segment size) {
-  auto cfg = client_session_config();
-  cfg.hand_window = 40s;
-  cfg.reneg_after = 60s;
-  cfg.transition_window = 77s;
-  client x{state::configuring, cfg};
-  x.text(usual_push);
-  auto data = x.take<configure_data>();
-  CAF_REQUIRE(data);
-  CAF_CHECK(data->config.ping == 10s);
-  CAF_CHECK(data->config.ping_restart == 60s);
-  CAF_CHECK_EQUAL(data->config.mss4, 1400u);
-  CAF_CHECK_EQUAL(data->config.mss6, 1380u);
-  CAF_CHECK(data->config.new_key_delay == 30s); // half of reneg_after
-  CAF_CHECK(data->config.transition_window == 77s);
-}
-
-CAF_TEST(the new key waits for the hand window when that is shorter) {
-  for (auto reneg : {0s, 3600s}) {
-    auto cfg = client_session_config();
-    cfg.reneg_after = reneg;
-    client x{state::configuring, cfg};
-    x.text(usual_push);
-    auto data = x.take<configure_data>();
-    CAF_REQUIRE(data);
-    CAF_CHECK(data->config.new_key_delay == 60s);
-  }
-}
-
-CAF_TEST(without a peer id packets are shorter and segments longer) {
-  client x{state::configuring};
-  x.text("PUSH_REPLY,cipher AES-128-GCM");
-  auto data = x.take<configure_data>();
-  CAF_REQUIRE(data);
-  CAF_CHECK_EQUAL(data->config.mss4, 1403u);
-  CAF_CHECK_EQUAL(x.actions(), "derive 0 AES-128-GCM prf aa/bb; tunnel none; ");
-}
-
-CAF_TEST(the tunnel knows the address of the server) {
-  client x{state::configuring};
-  x.text(usual_push);
-  auto tunnel = x.take<apply_tunnel>();
-  CAF_REQUIRE(tunnel);
-  CAF_CHECK(tunnel->config.server == example_endpoint(1));
-}
-
-CAF_TEST(routes have a phase of their own) {
-  for (auto option : {"route 10.9.0.0 255.255.0.0", "redirect-gateway def1"}) {
-    client x{state::configuring};
-    x.text(std::string{usual_push} + "," + option);
-    CAF_CHECK(x.has_told("[ADD_ROUTES]"));
-  }
-}
-
-// -- time limits --------------------------------------------------------------
+// -- time limits --
 
 CAF_TEST(a server that never answers is given up) {
   auto cfg = client_session_config();
@@ -323,13 +259,14 @@ CAF_TEST(a timer that is early does nothing) {
   CAF_CHECK_EQUAL(x.timer(), 1);
 }
 
-// -- silence ------------------------------------------------------------------
+// -- silence --
 
 CAF_TEST(a silent peer restarts the session) {
   client x{state::connected};
   x.session.handle_data_event(peer_silent{}, x.now());
   CAF_CHECK_EQUAL(x.actions(), "end peer_silent; ");
-  CAF_CHECK(x.has_told("Inactivity timeout (--ping-restart), restarting"));
+  CAF_CHECK(x.has_told(
+    "[peer.example] Inactivity timeout (--ping-restart), restarting"));
 }
 
 CAF_TEST(a silent peer ends the session with ping exit) {
@@ -341,7 +278,8 @@ CAF_TEST(a silent peer ends the session with ping exit) {
   x.forget();
   x.session.handle_data_event(peer_silent{}, x.now());
   CAF_CHECK_EQUAL(x.actions(), "end peer_silent final; ");
-  CAF_CHECK(x.has_told("Inactivity timeout (--ping-exit), exiting"));
+  CAF_CHECK(
+    x.has_told("[peer.example] Inactivity timeout (--ping-exit), exiting"));
 }
 
 CAF_TEST(silence counts while the host is slow) {
@@ -356,7 +294,101 @@ CAF_TEST(a confirmed key changes nothing) {
   CAF_CHECK_EQUAL(x.actions(), "");
 }
 
-// -- the end ------------------------------------------------------------------
+CAF_TEST(a tunnel that is hardly used is left) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
+  for (auto s : {state::assigning, state::connected}) {
+    client x{s, cfg};
+    x.tell(tunnel_inactive{});
+    CAF_CHECK_EQUAL(x.actions(), "text 0 EXIT; end none 'inactive' final; ");
+    CAF_CHECK(
+      x.has_told("[peer.example] Inactivity timeout (--inactive), exiting"));
+  }
+}
+
+CAF_TEST(a session ends when its time is over) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
+  client x{std::string{usual_push} + ",session-timeout 90", cfg};
+  x.run_for(90s - 1ns);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.run_for(1ns);
+  CAF_CHECK_EQUAL(x.actions(),
+                  "text 0 EXIT; end none 'session-timeout' final; ");
+  CAF_CHECK_EQUAL(joined(x.reports()),
+                  "Session timeout, exiting; [EXITING session-timeout]; ");
+  CAF_CHECK_EQUAL(x.timer(), -1);
+}
+
+CAF_TEST(a peer that leaves inside the tunnel has left) {
+  for (auto s : {state::assigning, state::connected}) {
+    client x{s};
+    x.tell(peer_exit{});
+    CAF_CHECK_EQUAL(x.actions(), "end server_stopped 'the peer left'; ");
+    CAF_CHECK(x.has_told("Remote exit"));
+  }
+}
+
+CAF_TEST(a broken TCP connection is told in the usual words) {
+  for (auto tcp : {false, true}) {
+    auto cfg = client_session_config();
+    cfg.tcp = tcp;
+    client x{state::connected, cfg};
+    x.fail(reason::transport_failed, "connection reset by peer");
+    CAF_CHECK_EQUAL(x.has_told("Connection reset, restarting [0]"), tcp);
+  }
+}
+
+// -- tls-verify --
+
+CAF_TEST(a command decides before credentials leave) {
+  auto cfg = client_session_config();
+  cfg.asks_about_peer = true;
+  client x{state::negotiating, cfg};
+  x.establish(0);
+  CAF_CHECK_EQUAL(x.actions(), "judge 2; ");
+  x.judge(true);
+  CAF_CHECK_EQUAL(x.actions(), "accept 0; ");
+  x.judge(false);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.exchange(0);
+  CAF_CHECK(x.session.state() == state::configuring);
+}
+
+CAF_TEST(a peer that the command refuses is not let in) {
+  auto cfg = client_session_config();
+  cfg.asks_about_peer = true;
+  client x{state::negotiating, cfg};
+  x.establish(0);
+  x.forget();
+  x.judge(false);
+  CAF_CHECK_EQUAL(x.actions(), "end certificate_rejected 'VERIFY SCRIPT ERROR: "
+                               "tls-verify refuses the peer'; ");
+  x.judge(true);
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+CAF_TEST(keys that come before the verdict are none) {
+  auto cfg = client_session_config();
+  cfg.asks_about_peer = true;
+  client x{state::negotiating, cfg};
+  x.establish(0);
+  x.forget();
+  x.exchange(0);
+  CAF_CHECK_EQUAL(x.actions().substr(0, 12), "end internal");
+}
+
+CAF_TEST(a verdict that nobody asked for counts for nothing) {
+  for (auto s : before_closed)
+    for (auto accepted : {false, true}) {
+      client x{s};
+      x.judge(accepted);
+      CAF_CHECK_EQUAL(x.actions(), "");
+      CAF_CHECK(x.session.state() == s);
+    }
+}
+
+// -- the end --
 
 CAF_TEST(a stop is obeyed in every state) {
   for (auto s : before_closed)
@@ -392,10 +424,41 @@ CAF_TEST(the peer is told only when that was agreed) {
         x.apply();
         x.forget();
         x.session.stop(reason::interrupted, x.now());
-        auto told = notify > 0 && agreed && !tcp;
-        CAF_CHECK_EQUAL(x.actions(), std::string{told ? "text 0 EXIT; " : ""}
-                                       + "end interrupted final; ");
+        std::string told;
+        if (notify > 0 && !tcp)
+          told = agreed ? "text 0 EXIT; " : "data exit; ";
+        CAF_CHECK_EQUAL(x.actions(), told + "end interrupted final; ");
       }
+}
+
+CAF_TEST(the peer is told once however often we stop) {
+  for (auto push : {usual_push, "PUSH_REPLY,cipher AES-256-GCM"}) {
+    auto cfg = client_session_config();
+    cfg.exit_notify = 3;
+    client x{push, cfg};
+    x.session.stop(reason::interrupted, x.now());
+    x.forget();
+    x.session.stop(reason::terminated, x.now());
+    CAF_CHECK_EQUAL(x.actions(), "");
+  }
+}
+
+CAF_TEST(a peer that is not told needs a key for the tunnel) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
+  client x{state::configuring, cfg};
+  x.text("PUSH_REPLY,cipher AES-256-GCM");
+  x.forget();
+  x.session.stop(reason::interrupted, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "end interrupted final; ");
+}
+
+CAF_TEST(a peer hears of our leaving while the host is still at work) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
+  client x{state::assigning, cfg};
+  x.session.stop(reason::interrupted, x.now());
+  CAF_CHECK_EQUAL(x.actions(), "text 0 EXIT; end interrupted final; ");
 }
 
 CAF_TEST(the server may say whether it wants to be told) {
@@ -479,222 +542,4 @@ CAF_TEST(a session ends exactly once whatever is told) {
           CAF_CHECK_EQUAL(ends, 0);
       CAF_CHECK_EQUAL(ends, 1);
     }
-}
-
-// -- renegotiation ------------------------------------------------------------
-
-CAF_TEST(a key is renewed when it is old enough) {
-  auto cfg = client_session_config();
-  cfg.reneg_after = 100s;
-  client x{state::connected, cfg};
-  CAF_CHECK_EQUAL(x.timer(), 100);
-  x.run_for(100s);
-  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
-  CAF_CHECK(x.has_told("TLS: soft reset, key id 1"));
-  CAF_CHECK_EQUAL(x.timer(), -1);
-  x.establish(1);
-  CAF_CHECK_EQUAL(x.actions(), "");
-  x.exchange(1);
-  CAF_CHECK_EQUAL(x.actions(), "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; ");
-  x.pass(3s);
-  x.install(1);
-  CAF_CHECK_EQUAL(x.actions(), "allow 2; ");
-  CAF_CHECK(x.has_told("Data Channel: new key, key id 1"));
-  // The age counts from the installation of the new key.
-  CAF_CHECK_EQUAL(x.timer(), 100);
-  CAF_CHECK(x.session.state() == state::connected);
-}
-
-CAF_TEST(a renewed key brings no second start message) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.renegotiate_to(1);
-  auto told = x.reports();
-  CAF_CHECK(!mentions(told, "Initialization Sequence Completed"));
-  CAF_CHECK(!mentions(told, "Peer Connection Initiated"));
-  CAF_CHECK(mentions(told, "VERIFY OK: depth=0, CN=peer.example"));
-}
-
-CAF_TEST(with no age limit a key is kept) {
-  auto cfg = client_session_config();
-  cfg.reneg_after = 0s;
-  client x{state::connected, cfg};
-  CAF_CHECK_EQUAL(x.timer(), -1);
-}
-
-CAF_TEST(a key that ran out of packet ids is renewed) {
-  client x{state::connected};
-  x.session.handle_data_event(rekey_needed{0}, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
-  x.session.handle_data_event(rekey_needed{0}, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "");
-}
-
-CAF_TEST(the peer may begin) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 responder; ");
-  CAF_CHECK(x.has_told("TLS: soft reset by the peer, key id 1"));
-  x.renegotiate_to(1);
-  CAF_CHECK_EQUAL(x.actions(),
-                  "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; allow 2; ");
-}
-
-CAF_TEST(both may begin at once) {
-  auto cfg = client_session_config();
-  cfg.reneg_after = 100s;
-  client x{state::connected, cfg};
-  x.run_for(100s);
-  x.session.handle_soft_reset(1, x.now());
-  x.session.handle_data_event(rekey_needed{0}, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
-  x.renegotiate_to(1);
-  CAF_CHECK_EQUAL(x.actions(),
-                  "derive 1 AES-256-GCM ekm peer-id 5 aa/bb; allow 2; ");
-}
-
-CAF_TEST(the key of a peer that began is not renewed by its old age) {
-  auto cfg = client_session_config();
-  cfg.reneg_after = 100s;
-  client x{state::connected, cfg};
-  x.run_for(99s);
-  x.session.handle_soft_reset(1, x.now());
-  x.forget();
-  CAF_CHECK_EQUAL(x.timer(), -1);
-  x.run_for(50s);
-  CAF_CHECK_EQUAL(x.actions(), "");
-}
-
-CAF_TEST(key ids go from seven to one) {
-  client x{state::connected};
-  uint8_t current = 0;
-  for (auto id : {1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1}) {
-    auto next = static_cast<uint8_t>(id);
-    x.session.handle_data_event(rekey_needed{current}, x.now());
-    CAF_CHECK_EQUAL(x.actions(), "close " + std::to_string(current) + "; open "
-                                   + std::to_string(next) + " initiator; ");
-    x.renegotiate_to(next);
-    auto after = next == 7 ? 1 : next + 1;
-    CAF_CHECK_EQUAL(x.actions(), "derive " + std::to_string(next)
-                                   + " AES-256-GCM ekm peer-id 5 aa/bb; allow "
-                                   + std::to_string(after) + "; ");
-    current = next;
-  }
-}
-
-CAF_TEST(a soft reset of any other key id is ignored) {
-  client x{state::connected};
-  for (auto id : {0, 2, 3, 4, 5, 6, 7, 8, 255})
-    x.session.handle_soft_reset(static_cast<uint8_t>(id), x.now());
-  CAF_CHECK_EQUAL(x.actions(), "");
-}
-
-CAF_TEST(nothing is renewed before the session is connected) {
-  for (auto s : before_closed) {
-    if (s == state::connected)
-      continue;
-    client x{s};
-    x.session.handle_soft_reset(1, x.now());
-    x.session.handle_data_event(rekey_needed{0}, x.now());
-    CAF_CHECK_EQUAL(x.actions(), "");
-  }
-}
-
-CAF_TEST(a soft reset is welcome only when it would be answered) {
-  // MUXER passes on one reset and no more, so it must not come too early.
-  auto cfg = client_session_config();
-  cfg.reneg_after = 5s;
-  client x{state::assigning, cfg};
-  x.install(0);
-  CAF_CHECK_EQUAL(x.actions(), "");
-  x.run_for(60s);
-  CAF_CHECK_EQUAL(x.actions(), "");
-  x.apply();
-  CAF_CHECK_EQUAL(x.actions(), "allow 1; ");
-  CAF_CHECK_EQUAL(x.timer(), 5);
-}
-
-CAF_TEST(facts of a closed negotiation are ignored) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.forget();
-  x.text("AUTH_FAILED", 0);
-  x.text("HALT", 0);
-  x.exchange(0);
-  x.session.handle_negotiation(
-    0, negotiation_failed{{reason::tls_failed, "late"}}, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "");
-  CAF_CHECK_EQUAL(joined(x.reports()), "");
-  x.renegotiate_to(1);
-  x.forget();
-  for (auto id : {0, 2, 7}) {
-    auto stale = static_cast<uint8_t>(id);
-    x.text("HALT", stale);
-    x.exchange(stale);
-    x.install(stale);
-  }
-  CAF_CHECK_EQUAL(x.actions(), "");
-  CAF_CHECK_EQUAL(joined(x.reports()), "");
-  CAF_CHECK(x.session.state() == state::connected);
-}
-
-CAF_TEST(text of the new negotiation counts) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.establish(1);
-  x.forget();
-  x.text("AUTH_FAILED,no longer welcome", 1);
-  CAF_CHECK_EQUAL(x.actions(), "end auth_failed 'no longer welcome'; ");
-}
-
-CAF_TEST(a renegotiation that fails ends the session) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.forget();
-  x.session.handle_negotiation(
-    1, negotiation_failed{{reason::tls_failed, "too late"}}, x.now());
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
-}
-
-CAF_TEST(another certificate is not let in by a renegotiation) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.forget();
-  x.establish(1, "another.example");
-  CAF_CHECK_EQUAL(x.actions(),
-                  "end certificate_rejected 'the peer came back with another "
-                  "certificate'; ");
-  x.exchange(1);
-  CAF_CHECK_EQUAL(x.actions(), "");
-}
-
-CAF_TEST(a renegotiation without certificates is not let in either) {
-  client x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.forget();
-  x.session.handle_negotiation(1, tls_established{}, x.now());
-  CAF_CHECK(x.session.state() == state::closed);
-}
-
-CAF_TEST(credentials are checked again by a server) {
-  server x{state::connected};
-  x.session.handle_soft_reset(1, x.now());
-  x.establish(1);
-  x.forget();
-  auto stranger = usual_client();
-  stranger.password = secret{std::string_view{"looking glass"}};
-  x.exchange(1, stranger);
-  CAF_CHECK_EQUAL(x.actions(),
-                  "text 1 AUTH_FAILED; "
-                  "end auth_failed 'wrong user name or password'; ");
-}
-
-CAF_TEST(a server renews its keys alike) {
-  server x{state::connected};
-  CAF_CHECK_EQUAL(x.timer(), 3600);
-  x.run_for(3600s);
-  CAF_CHECK_EQUAL(x.actions(), "close 0; open 1 initiator; ");
-  x.renegotiate_to(1);
-  CAF_CHECK_EQUAL(x.actions(),
-                  "derive 1 AES-256-GCM ekm peer-id 7 bb/aa; allow 2; ");
 }

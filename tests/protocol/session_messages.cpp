@@ -20,37 +20,8 @@ namespace {
 
 using state = session_state;
 
-struct client : session_driver {
-  explicit client(state to, session_config cfg = client_session_config())
-    : session_driver(std::move(cfg)) {
-    bring_to(*this, to);
-    CAF_REQUIRE(session.state() == to);
-    forget();
-  }
-};
-
-/// A server that has heard key method 2 of its client.
-struct server : session_driver {
-  explicit server(keys_exchanged said, session_config cfg
-                                       = server_session_config())
-    : session_driver(std::move(cfg)) {
-    bring_to(*this, state::negotiating, true);
-    establish(0);
-    forget();
-    exchange(0, std::move(said));
-  }
-  void connect() {
-    install(0);
-    apply();
-    CAF_REQUIRE(session.state() == state::connected);
-  }
-};
-
-keys_exchanged client_with(const std::string& peer_info) {
-  auto result = usual_client();
-  result.remote_peer_info = peer_info;
-  return result;
-}
+using client = client_at;
+using server = server_told;
 
 /// Without control characters; bytes of UTF-8 do no harm here, and negotiation
 /// lets none through.
@@ -60,13 +31,9 @@ bool is_clean(const std::string& text) {
   });
 }
 
-constexpr const char* our_push
-  = "PUSH_REPLY,topology subnet,ifconfig 10.8.0.2 255.255.255.0,peer-id 7,"
-    "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm";
-
 } // namespace
 
-// -- PUSH_REPLY ---------------------------------------------------------------
+// -- PUSH_REPLY --
 
 CAF_TEST(a push before the keys are exchanged changes nothing) {
   for (auto s : {state::idle, state::resetting, state::negotiating}) {
@@ -180,7 +147,7 @@ CAF_TEST(a second push renews the token and nothing else) {
   CAF_CHECK(x.session.options()->auth_token.text() == "second");
 }
 
-// -- AUTH_FAILED --------------------------------------------------------------
+// -- AUTH_FAILED --
 
 CAF_TEST(a refusal ends the session) {
   for (auto s : {state::configuring, state::assigning, state::connected}) {
@@ -206,17 +173,22 @@ CAF_TEST(a refusal for now leads to another try) {
     const char* end;
   };
   for (auto [text, end] :
-       {row{"AUTH_FAILED,TEMP", "end server_stopped 'AUTH_FAILED,TEMP '; "},
+       {row{"AUTH_FAILED,TEMP",
+            "end server_stopped 'AUTH_FAILED,TEMP ' same address; "},
         row{"AUTH_FAILED,TEMP:busy",
-            "end server_stopped 'AUTH_FAILED,TEMP busy'; "},
+            "end server_stopped 'AUTH_FAILED,TEMP busy' same address; "},
         row{"AUTH_FAILED,TEMP[backoff 42]:busy",
-            "end server_stopped 'AUTH_FAILED,TEMP busy' backoff 42; "},
+            "end server_stopped 'AUTH_FAILED,TEMP busy' backoff 42 same "
+            "address; "},
         row{"AUTH_FAILED,TEMP[advance addr,backoff 7,x]:",
-            "end server_stopped 'AUTH_FAILED,TEMP ' backoff 7; "},
-        row{"AUTH_FAILED,TEMP[backoff 4294967295]:",
-            "end server_stopped 'AUTH_FAILED,TEMP ' backoff 4294967295; "},
+            "end server_stopped 'AUTH_FAILED,TEMP ' backoff 7 next address; "},
+        row{"AUTH_FAILED,TEMP[advance remote]:full",
+            "end server_stopped 'AUTH_FAILED,TEMP full' next remote; "},
+        row{
+          "AUTH_FAILED,TEMP[backoff 4294967295]:",
+          "end server_stopped 'AUTH_FAILED,TEMP ' backoff 3600 same address; "},
         row{"AUTH_FAILED,TEMP[backoff -1]:",
-            "end server_stopped 'AUTH_FAILED,TEMP '; "}}) {
+            "end server_stopped 'AUTH_FAILED,TEMP ' same address; "}}) {
     client x{state::configuring};
     x.text(text);
     CAF_CHECK_EQUAL(x.actions(), end);
@@ -227,7 +199,30 @@ CAF_TEST(a refusal for now leads to another try) {
   CAF_CHECK(!is_transient(reason::auth_failed));
 }
 
-// -- AUTH_PENDING -------------------------------------------------------------
+CAF_TEST(a refusal is handed on as it came) {
+  client x{state::configuring};
+  x.text("AUTH_FAILED,CRV1:R,E:Om01u7Fh4LrGBS7uh0SWmzwabUiGiW6l:YWxpY2U=:code");
+  CAF_CHECK(x.has_told("AUTH: Received control message: AUTH_FAILED,CRV1"));
+  auto end = x.take<end_session>();
+  CAF_REQUIRE(end && end->refused);
+  CAF_CHECK(end->what.why == reason::auth_failed);
+  CAF_CHECK_EQUAL(end->what.text, "CRV1");
+  CAF_CHECK_EQUAL(end->refused->reason,
+                  "CRV1:R,E:Om01u7Fh4LrGBS7uh0SWmzwabUiGiW6l:YWxpY2U=:code");
+  CAF_CHECK(!end->where);
+  CAF_CHECK(!end->stopped);
+}
+
+CAF_TEST(a refusal for now is handed on too) {
+  client x{state::configuring};
+  x.text("AUTH_FAILED,TEMP[backoff 5]:busy");
+  auto end = x.take<end_session>();
+  CAF_REQUIRE(end && end->refused);
+  CAF_CHECK(end->refused->temporary);
+  CAF_CHECK(end->where == advance::no);
+}
+
+// -- AUTH_PENDING --
 
 CAF_TEST(a server that waits for a person has more time) {
   client x{state::configuring};
@@ -239,7 +234,22 @@ CAF_TEST(a server that waits for a person has more time) {
                   "[AUTH_PENDING]; ");
   x.run_for(299s);
   CAF_CHECK(x.session.state() == state::configuring);
+  x.forget();
   x.run_for(1s);
+  CAF_CHECK_EQUAL(x.actions(), "end auth_pending 'nobody logged in in time'; ");
+  CAF_CHECK_EQUAL(exit_code(reason::auth_pending), 7);
+}
+
+CAF_TEST(a server that says wait again and again does not hold us) {
+  client x{state::configuring};
+  for (int i = 0; i < 17; ++i) {
+    x.text("AUTH_PENDING,timeout 300");
+    x.run_for(100s);
+  }
+  x.text("AUTH_PENDING,timeout 300");
+  x.run_for(100s - 1ns);
+  CAF_CHECK(x.session.state() == state::configuring);
+  x.run_for(1ns);
   CAF_CHECK(x.session.state() == state::closed);
 }
 
@@ -290,13 +300,158 @@ CAF_TEST(a wait for a person means nothing at any other time) {
   }
 }
 
-// -- RESTART, HALT, EXIT, INFO ------------------------------------------------
+// -- WEB_AUTH, OPEN_URL, CR_TEXT --
+
+CAF_TEST(an address to log in at is offered) {
+  struct row {
+    const char* text;
+    const char* offer;
+  };
+  for (auto [text, offer] :
+       {row{"INFO_PRE,OPEN_URL:https://sso.example/1",
+            "<https://sso.example/1>"},
+        row{"INFO_PRE,WEB_AUTH:hidden,external:https://sso.example/2?a=b",
+            "<https://sso.example/2?a=b hidden,external>"},
+        row{"INFO_PRE,WEB_AUTH::http://sso.example/3",
+            "<http://sso.example/3>"}}) {
+    client x{state::configuring};
+    x.text("AUTH_PENDING,timeout 300");
+    x.forget();
+    x.text(text);
+    auto told = x.reports();
+    CAF_REQUIRE(told.size() == 2);
+    CAF_CHECK_EQUAL(told[1], offer);
+    x.text(usual_push);
+    CAF_CHECK(x.session.state() == state::assigning);
+  }
+}
+
+CAF_TEST(an address begins the wait for a person) {
+  client x{state::configuring};
+  x.text("INFO_PRE,OPEN_URL:https://sso.example/1");
+  CAF_CHECK(x.has_told("[AUTH_PENDING]"));
+  x.text("INFO_PRE,OPEN_URL:https://sso.example/2");
+  x.text("AUTH_PENDING");
+  CAF_CHECK(!x.has_told("[AUTH_PENDING]"));
+  x.run_for(60s);
+  x.reports();
+  CAF_CHECK(x.session.state() == state::closed);
+  auto end = x.take<end_session>();
+  CAF_REQUIRE(end);
+  CAF_CHECK(end->what.why == reason::auth_pending);
+}
+
+CAF_TEST(an address is offered to a connected session without a wait) {
+  client x{state::connected};
+  x.text("INFO,OPEN_URL:https://sso.example/1");
+  auto told = x.reports();
+  CAF_CHECK(mentions(told, "<https://sso.example/1>"));
+  CAF_CHECK(!mentions(told, "[AUTH_PENDING]"));
+}
+
+CAF_TEST(an address that is none of the web is only shown) {
+  for (std::string url :
+       {"file:///etc/passwd", "javascript:alert(1)", "-http://x", "http://",
+        "https://a b", "https://a;`id`", "HTTPX://a"}) {
+    client x{state::configuring};
+    x.text("INFO_PRE,OPEN_URL:" + url);
+    for (auto& line : x.reports())
+      CAF_CHECK(line.front() != '<');
+  }
+}
+
+CAF_TEST(a question is put to a person and answered) {
+  client x{state::configuring};
+  x.text("INFO_PRE,CR_TEXT:R,E:Your code");
+  CAF_CHECK_EQUAL(x.actions(), "ask 'Your code' echo; ");
+  CAF_CHECK(x.has_told("[AUTH_PENDING]"));
+  x.respond("123456");
+  CAF_CHECK_EQUAL(x.actions(), "text 0 CR_RESPONSE,MTIzNDU2; ");
+  x.respond("654321");
+  CAF_CHECK_EQUAL(x.actions(), "");
+  // The server may ask again.
+  x.text("INFO_PRE,CR_TEXT:R:Once more");
+  CAF_CHECK_EQUAL(x.actions(), "ask 'Once more'; ");
+  x.respond("");
+  CAF_CHECK_EQUAL(x.actions(), "text 0 CR_RESPONSE,; ");
+}
+
+CAF_TEST(a question to a person says what is asked) {
+  client x{state::configuring};
+  x.text("INFO_PRE,CR_TEXT:R:Your code");
+  auto asked = x.take<ask_person>();
+  CAF_REQUIRE(asked);
+  CAF_CHECK(asked->what.what == question::kind::text_challenge);
+  CAF_CHECK(!asked->what.needs_password);
+  CAF_CHECK(!asked->what.echo);
+  CAF_CHECK(asked->what.needs_response);
+}
+
+CAF_TEST(a question that nobody answers ends the session) {
+  client x{state::configuring};
+  x.text("INFO_PRE,CR_TEXT:R:Your code");
+  x.forget();
+  x.say_nothing();
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end auth_pending 'nobody answered the server's question'; ");
+  CAF_CHECK(!is_transient(reason::auth_pending));
+}
+
+CAF_TEST(a tunnel that stands outlives a question) {
+  client x{state::connected};
+  x.text("INFO,CR_TEXT:R:Your code");
+  x.forget();
+  x.say_nothing();
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK(x.session.state() == state::connected);
+}
+
+CAF_TEST(a text that wants no response is only shown) {
+  client x{state::configuring};
+  x.text("INFO_PRE,CR_TEXT:E:Look at your phone");
+  CAF_CHECK_EQUAL(x.actions(), "");
+  CAF_CHECK(x.has_told("Look at your phone"));
+}
+
+CAF_TEST(one question is open at a time) {
+  client x{state::configuring};
+  for (int i = 0; i < 1000; ++i)
+    x.text("INFO_PRE,CR_TEXT:R:Your code");
+  CAF_CHECK_EQUAL(x.actions(), "ask 'Your code'; ");
+}
+
+CAF_TEST(an answer that nobody asked for goes nowhere) {
+  for (auto s : before_closed) {
+    client x{s};
+    x.respond("123456");
+    x.say_nothing();
+    CAF_CHECK_EQUAL(x.actions(), "");
+    CAF_CHECK(x.session.state() == s);
+  }
+}
+
+CAF_TEST(a question waits for a person as long as the server does) {
+  client x{state::configuring};
+  x.text("AUTH_PENDING,timeout 200");
+  x.text("INFO_PRE,CR_TEXT:R:Your code");
+  x.run_for(200s - 1ns);
+  CAF_CHECK(x.session.state() == state::configuring);
+  x.run_for(1ns);
+  auto end = x.take<end_session>();
+  CAF_REQUIRE(end);
+  CAF_CHECK(end->what.why == reason::auth_pending);
+  x.respond("123456");
+  CAF_CHECK_EQUAL(x.actions(), "");
+}
+
+// -- RESTART, HALT, EXIT, INFO --
 
 CAF_TEST(a server that restarts is tried again) {
   for (auto s : {state::configuring, state::connected}) {
     client x{s};
     x.text("RESTART,[N]maintenance");
-    CAF_CHECK_EQUAL(x.actions(), "end server_stopped 'maintenance'; ");
+    CAF_CHECK_EQUAL(x.actions(),
+                    "end server_stopped 'maintenance' next remote; ");
     CAF_CHECK(x.has_told(
       "Connection reset command was pushed by server ('maintenance')"));
   }
@@ -307,6 +462,23 @@ CAF_TEST(a server that says halt is not tried again) {
   x.text("HALT,closing time");
   CAF_CHECK_EQUAL(x.actions(), "end server_stopped 'closing time' final; ");
   CAF_CHECK(x.has_told("Halt command was pushed by server ('closing time')"));
+}
+
+CAF_TEST(what a server says in leaving is handed on) {
+  for (auto text : {"RESTART", "RESTART,[P]", "RESTART,[PN]bye", "HALT,[P]"}) {
+    client x{state::connected};
+    x.text(text);
+    auto end = x.take<end_session>();
+    CAF_REQUIRE(end && end->stopped);
+    auto said = std::string{text};
+    CAF_CHECK_EQUAL(end->stopped->halt, said[0] == 'H');
+    CAF_CHECK_EQUAL(end->final, said[0] == 'H');
+    CAF_CHECK_EQUAL(end->stopped->keep_credentials,
+                    said.find('P') != std::string::npos);
+    CAF_CHECK_EQUAL(end->where.has_value(),
+                    said.find('N') != std::string::npos);
+    CAF_CHECK(!end->refused);
+  }
 }
 
 CAF_TEST(a peer that leaves is tried again) {
@@ -329,7 +501,7 @@ CAF_TEST(information is handed on and changes nothing) {
 }
 
 CAF_TEST(an unknown message is a warning) {
-  for (auto text : {"PUSH_UPDATE,ifconfig 1.2.3.4 5.6.7.8", "ACC,x",
+  for (auto text : {"PUSH_UPDATES,ifconfig 1.2.3.4 5.6.7.8", "ACC,x",
                     "RESTARTED", "AUTH_FAILEDX", "PUSH_REPLYX", "exit"}) {
     client x{state::connected};
     x.text(text);
@@ -345,7 +517,7 @@ CAF_TEST(a client gives no push) {
   CAF_CHECK_EQUAL(x.actions(), "");
 }
 
-// -- hostile text -------------------------------------------------------------
+// -- hostile text --
 
 CAF_TEST(control characters never reach a reader) {
   for (std::string bad : {"\x1b[2J", "\n", "\r\n", "\t", "\x7f", "\x01", "\xff",
@@ -375,6 +547,75 @@ CAF_TEST(a long text is cut before a person reads it) {
   }
 }
 
+CAF_TEST(every message in every state leaves a session that can end) {
+  const strings messages{"AUTH_FAILED",
+                         "AUTH_FAILED,CRV1:R:x:YQ==:code",
+                         "AUTH_FAILED,TEMP[advance addr]:no",
+                         "PUSH_REQUEST",
+                         usual_push,
+                         "PUSH_REPLY",
+                         "PUSH_REPLY,push-continuation 2",
+                         "PUSH_REPLY,auth-token x",
+                         "PUSH_UPDATE,block-ipv6",
+                         "PUSH_UPDATE,push-continuation 2",
+                         "PUSH_UPDATE,cipher none",
+                         "AUTH_PENDING,timeout 0",
+                         "INFO,hello",
+                         "INFO_PRE,OPEN_URL:https://a.example/",
+                         "INFO_PRE,WEB_AUTH:x:https://a.example/",
+                         "INFO_PRE,CR_TEXT:R:code",
+                         "INFO_PRE,CR_TEXT:E:look",
+                         "CR_RESPONSE,Y29kZQ==",
+                         "CR_RESPONSE,?",
+                         "RESTART,[N]",
+                         "HALT",
+                         "EXIT",
+                         "",
+                         "nonsense"};
+  for (auto as_server : {false, true})
+    for (auto renegotiating : {false, true})
+      for (auto s : before_closed)
+        for (auto& first : messages)
+          for (auto& second : messages) {
+            session_driver x{as_server ? server_session_config()
+                                       : client_session_config()};
+            bring_to(x, s, as_server);
+            uint8_t key = 0;
+            if (renegotiating && s == state::connected) {
+              x.soft_reset(1);
+              key = 1;
+            }
+            x.text(first, key);
+            x.text(second, key);
+            x.run_for(10s);
+            // It either ended by itself, with one end, or still obeys.
+            auto closed = x.session.state() == state::closed;
+            x.session.stop(reason::none, x.now());
+            CAF_REQUIRE(x.session.state() == state::closed);
+            CAF_REQUIRE(x.timer() == -1);
+            auto ends = 0;
+            while (auto action = x.session.poll_action())
+              if (auto* end = std::get_if<end_session>(&*action)) {
+                ++ends;
+                CAF_REQUIRE(closed == (end->what.why != reason::none));
+              }
+            CAF_REQUIRE(ends == 1);
+          }
+}
+
+CAF_TEST(a client that is told nothing more ends by itself) {
+  // Whatever came before: no state without a limit waits for the peer.
+  for (auto text :
+       {"AUTH_PENDING", "INFO_PRE,CR_TEXT:R:code", "PUSH_UPDATE,block-ipv6",
+        "INFO_PRE,OPEN_URL:https://a.example/", "CR_RESPONSE,YQ==", "x",
+        "PUSH_REPLY,push-continuation 2"}) {
+    client x{state::configuring};
+    x.text(text);
+    x.run_for(1h);
+    CAF_CHECK(x.session.state() == state::closed);
+  }
+}
+
 CAF_TEST(random text ends a session at most once and prints cleanly) {
   seeded random{5};
   const strings words{"AUTH_FAILED",
@@ -393,6 +634,20 @@ CAF_TEST(random text ends a session at most once and prints cleanly) {
                       ":",
                       "backoff ",
                       "timeout ",
+                      "PUSH_UPDATE",
+                      "-route",
+                      "?",
+                      "block-ipv6",
+                      "route 10.9.0.0 255.255.0.0",
+                      "CR_TEXT:R:",
+                      "WEB_AUTH:",
+                      "OPEN_URL:",
+                      "https://a.example/",
+                      "CR_RESPONSE,",
+                      "CRV1:",
+                      "YQ==",
+                      "advance ",
+                      "remote",
                       "push-continuation 2",
                       "4294967296",
                       "-1",
@@ -425,209 +680,4 @@ CAF_TEST(random text ends a session at most once and prints cleanly) {
     CAF_REQUIRE(ends <= 1);
     CAF_REQUIRE((ends == 1) == (x.session.state() == state::closed));
   }
-}
-
-// -- a server and its client --------------------------------------------------
-
-CAF_TEST(the right password is let in) {
-  server x{usual_client()};
-  CAF_CHECK(x.session.state() == state::assigning);
-}
-
-CAF_TEST(any other credentials are refused) {
-  struct row {
-    const char* name;
-    const char* word;
-  };
-  for (auto [name, word] :
-       {row{"alice", ""}, row{"alice", "wonderlan"}, row{"alice", "wonderlane"},
-        row{"alice", "wonderland "}, row{"Alice", "wonderland"},
-        row{"", "wonderland"}, row{"", ""}, row{"wonderland", "alice"}}) {
-    auto said = usual_client();
-    said.username = name;
-    said.password = secret{std::string_view{word}};
-    server x{std::move(said)};
-    CAF_CHECK_EQUAL(x.actions(),
-                    "text 0 AUTH_FAILED; "
-                    "end auth_failed 'wrong user name or password'; ");
-    CAF_CHECK(!mentions(x.reports(), "wonderland"));
-  }
-}
-
-CAF_TEST(a server without a user name asks nobody) {
-  auto cfg = server_session_config();
-  cfg.server.username.clear();
-  auto said = usual_client();
-  said.username = "bob";
-  said.password = secret{};
-  server x{std::move(said), cfg};
-  CAF_CHECK(x.session.state() == state::assigning);
-}
-
-CAF_TEST(the order of the server decides on the cipher) {
-  auto cfg = server_session_config();
-  cfg.server.ciphers = {data_cipher::chacha20_poly1305,
-                        data_cipher::aes_128_gcm, data_cipher::aes_256_gcm};
-  server x{usual_client(), cfg};
-  CAF_CHECK(x.session.options()->cipher == data_cipher::aes_128_gcm);
-}
-
-CAF_TEST(a client that names no ciphers but says version two has two) {
-  server x{client_with("IV_NCP=2\nIV_PROTO=2\n")};
-  CAF_REQUIRE(x.session.options());
-  CAF_CHECK(x.session.options()->cipher == data_cipher::aes_256_gcm);
-}
-
-CAF_TEST(without a shared cipher nobody is let in) {
-  for (auto info :
-       {"", "IV_CIPHERS=\n", "IV_CIPHERS=BF-CBC:AES-256-CBC\n",
-        "IV_CIPHERS=aes-256-gcm\n", "IV_CIPHERS=AES-256-GCMX:XAES-256-GCM\n",
-        "IV_CIPHERS=AES-256-GCM AES-128-GCM\n", "IV_CIPHERS=:::\n",
-        "IV_NCP=1\n", "XIV_CIPHERS=AES-256-GCM\n"}) {
-    server x{client_with(info)};
-    CAF_CHECK_EQUAL(x.actions(),
-                    "text 0 AUTH_FAILED,Data channel cipher negotiation failed "
-                    "(no shared cipher); end push_refused 'no shared data "
-                    "cipher'; ");
-  }
-}
-
-CAF_TEST(a client that can take it is pushed to unasked) {
-  server x{usual_client()};
-  x.forget();
-  x.connect();
-  CAF_CHECK_EQUAL(x.actions(),
-                  std::string{"allow 1; text 0 "} + our_push + "; ");
-}
-
-CAF_TEST(a client without that bit has to ask) {
-  server x{usual_client(0x19e & ~iv_proto::request_push)};
-  x.forget();
-  x.connect();
-  CAF_CHECK_EQUAL(x.actions(), "allow 1; ");
-  x.text("PUSH_REQUEST");
-  CAF_CHECK_EQUAL(x.actions(), std::string{"text 0 "} + our_push + "; ");
-  x.text("PUSH_REQUEST");
-  CAF_CHECK_EQUAL(x.actions(), "");
-}
-
-CAF_TEST(a request is answered by the next one when it comes too early) {
-  server x{usual_client(0x19e & ~iv_proto::request_push)};
-  x.forget();
-  x.text("PUSH_REQUEST");
-  CAF_CHECK_EQUAL(x.actions(), "");
-  x.connect();
-  x.forget();
-  x.text("PUSH_REQUEST");
-  CAF_CHECK_EQUAL(x.actions(), std::string{"text 0 "} + our_push + "; ");
-}
-
-CAF_TEST(each bit of the client adds what it stands for and no more) {
-  for (uint32_t bits : {0u, 2u, 8u, 0x80u, 10u, 0x82u, 0x88u, 0x8au}) {
-    server x{usual_client(bits)};
-    x.connect();
-    x.forget();
-    x.text("PUSH_REQUEST");
-    auto said = x.actions();
-    auto has = [&](const char* text) {
-      return said.find(text) != std::string::npos;
-    };
-    auto peer_id = (bits & iv_proto::data_v2) != 0;
-    auto ekm = (bits & iv_proto::tls_key_export) != 0;
-    auto cc_exit = (bits & iv_proto::cc_exit_notify) != 0;
-    CAF_CHECK_EQUAL(has(",peer-id 7"), peer_id);
-    CAF_CHECK_EQUAL(has("tls-ekm"), ekm);
-    CAF_CHECK_EQUAL(has(",protocol-flags cc-exit"), cc_exit);
-    CAF_CHECK_EQUAL(has(",key-derivation tls-ekm"), ekm && !cc_exit);
-    CAF_CHECK(x.session.options()->peer_id.has_value() == peer_id);
-    CAF_CHECK((x.session.options()->derivation == key_derivation::tls_ekm)
-              == ekm);
-    CAF_CHECK(x.session.options()->cc_exit == cc_exit);
-    CAF_CHECK(has(",cipher AES-256-GCM"));
-  }
-}
-
-CAF_TEST(bits that are no number are none) {
-  for (std::string value : {"", "x", "-2", " 2", "99999999999999999999"}) {
-    server x{client_with("IV_CIPHERS=AES-256-GCM\nIV_PROTO=" + value + "\n")};
-    CAF_REQUIRE(x.session.options());
-    CAF_CHECK(!x.session.options()->peer_id);
-  }
-}
-
-CAF_TEST(a long push goes out in parts) {
-  auto cfg = server_session_config();
-  for (int i = 0; i < 100; ++i)
-    cfg.server.push.push_back("route 10." + std::to_string(i)
-                              + ".0.0 255.255.0.0");
-  server x{usual_client(), cfg};
-  x.forget();
-  x.connect();
-  strings texts;
-  while (auto action = x.session.poll_action())
-    if (auto* text = std::get_if<send_text>(&*action))
-      texts.push_back(text->text);
-  CAF_REQUIRE(texts.size() > 2);
-  // A client of ours puts them together again.
-  client y{state::configuring};
-  for (auto& text : texts) {
-    CAF_CHECK(text.size() <= 1024);
-    CAF_CHECK(y.session.state() == state::configuring);
-    y.text(text);
-  }
-  CAF_CHECK(y.session.state() == state::assigning);
-  CAF_CHECK_EQUAL(y.session.options()->tunnel.routes.size(), 100u);
-}
-
-CAF_TEST(a push that cannot be said ends the session) {
-  for (std::string option : {std::string(300, 'x'), std::string{"a,b"}}) {
-    auto cfg = server_session_config();
-    cfg.server.push.push_back(option);
-    server x{usual_client(), cfg};
-    x.forget();
-    x.install(0);
-    x.apply();
-    CAF_CHECK_EQUAL(x.actions(),
-                    "allow 1; end internal 'a push option is too long'; ");
-  }
-}
-
-CAF_TEST(a client cannot give orders to a server) {
-  for (auto text : {"AUTH_FAILED", "AUTH_FAILED,TEMP[backoff 9]:", "HALT",
-                    "RESTART,[N]", "AUTH_PENDING,timeout 9",
-                    "PUSH_REPLY,ifconfig 10.66.0.2 255.255.255.0"})
-    for (auto connected : {false, true}) {
-      server x{usual_client()};
-      if (connected)
-        x.connect();
-      x.forget();
-      auto before = x.session.state();
-      x.text(text);
-      CAF_CHECK_EQUAL(x.actions(), "");
-      CAF_CHECK_EQUAL(joined(x.reports()), "");
-      CAF_CHECK(x.session.state() == before);
-    }
-}
-
-CAF_TEST(a client that leaves ends its session) {
-  server x{usual_client()};
-  x.connect();
-  x.forget();
-  x.text("EXIT");
-  CAF_CHECK_EQUAL(x.actions(), "end server_stopped 'the peer left'; ");
-}
-
-CAF_TEST(client and server agree on everything) {
-  server s{usual_client()};
-  auto opened = s.take<derive_key>();
-  s.connect();
-  auto pushed = s.take<send_text>();
-  CAF_REQUIRE(opened && pushed);
-  client c{state::configuring};
-  c.text(pushed->text);
-  auto mine = c.take<derive_key>();
-  CAF_REQUIRE(mine);
-  CAF_CHECK(mine->cipher == opened->cipher);
-  CAF_CHECK(mine->derivation == opened->derivation);
-  CAF_CHECK(mine->peer_id == opened->peer_id);
 }

@@ -21,6 +21,12 @@ inline std::string seconds_of(duration x) {
     std::chrono::duration_cast<std::chrono::seconds>(x).count());
 }
 
+inline std::string where_to(const std::optional<protocol::advance>& x) {
+  constexpr const char* places[]
+    = {" same address", " next address", " next remote"};
+  return x ? places[static_cast<size_t>(*x)] : "";
+}
+
 struct action_line {
   std::string operator()(const protocol::open_negotiation& x) const {
     constexpr const char* openings[]
@@ -38,7 +44,29 @@ struct action_line {
            + (x.peer_id ? " peer-id " + std::to_string(*x.peer_id)
                         : std::string{})
            + " " + to_hex(x.client.view().first(1)) + "/"
-           + to_hex(x.server.view().first(1));
+           + to_hex(x.server.view().first(1)) + (x.epoch ? " epoch" : "")
+           + (is_aead(x.cipher) ? "" : " auth " + x.digest);
+  }
+  std::string operator()(const protocol::derive_control_key&) const {
+    return "control key";
+  }
+  std::string operator()(const protocol::judge_peer& x) const {
+    return "judge " + std::to_string(x.chain.size());
+  }
+  std::string operator()(const protocol::accept_peer& x) const {
+    return "accept " + std::to_string(x.key_id);
+  }
+  std::string operator()(const protocol::ask_person& x) const {
+    return "ask '" + x.what.text + "'" + (x.what.echo ? " echo" : "");
+  }
+  std::string operator()(const protocol::send_data_exit&) const {
+    return "data exit";
+  }
+  std::string operator()(const protocol::configure_socket& x) const {
+    return std::string{"socket"}
+           + (x.sndbuf ? " sndbuf " + std::to_string(*x.sndbuf) : "")
+           + (x.rcvbuf ? " rcvbuf " + std::to_string(*x.rcvbuf) : "")
+           + (x.tcp_nodelay ? " nodelay" : "");
   }
   std::string operator()(const protocol::send_text& x) const {
     return "text " + std::to_string(x.key_id) + " " + x.text;
@@ -58,7 +86,7 @@ struct action_line {
     return "end " + to_string(x.what.why)
            + (x.what.text.empty() ? "" : " '" + x.what.text + "'")
            + (x.backoff > duration{} ? " backoff " + seconds_of(x.backoff) : "")
-           + (x.final ? " final" : "");
+           + where_to(x.where) + (x.final ? " final" : "");
   }
 };
 
@@ -103,7 +131,13 @@ public:
   }
   void establish(uint8_t key_id, const std::string& name = "peer.example") {
     protocol::tls_established x;
-    x.peer = {{0, "CN=" + name, name}, {1, "CN=Authority", "Authority"}};
+    protocol::peer_certificate own, authority;
+    own.subject = "CN=" + name;
+    own.common_name = name;
+    authority.depth = 1;
+    authority.subject = "CN=Authority";
+    authority.common_name = "Authority";
+    x.peer = {own, authority};
     x.description = "TLSv1.3";
     session.handle_negotiation(key_id, x, now());
   }
@@ -114,6 +148,21 @@ public:
     session.handle_negotiation(key_id, protocol::text_received{std::move(x)},
                                now());
   }
+  void install_control_key() { session.handle_control_key_installed(now()); }
+  void judge(bool accepted) { session.handle_peer_judged(accepted, now()); }
+  void respond(std::string_view text) {
+    protocol::answer x;
+    x.given = true;
+    x.response = secret{text};
+    session.handle_answer(std::move(x), now());
+  }
+  void say_nothing() { session.handle_answer({}, now()); }
+  void tell(protocol::data_event x) { session.handle_data_event(x, now()); }
+  void break_negotiation(uint8_t key_id, failure what) {
+    session.handle_negotiation(
+      key_id, protocol::negotiation_failed{std::move(what)}, now());
+  }
+  void soft_reset(uint8_t key_id) { session.handle_soft_reset(key_id, now()); }
   void install(uint8_t key_id) { session.handle_key_installed(key_id, now()); }
   void apply() { session.handle_tunnel_applied("tun0", now()); }
   void fail(reason why, const std::string& text = {}) {
@@ -141,7 +190,8 @@ public:
         return *y;
     return {};
   }
-  /// Notices as they are, warnings with a "!", phases in brackets.
+  /// Notices as they are, warnings with a "!", phases in brackets, links in
+  /// angles.
   strings reports() {
     strings result;
     while (auto x = session.poll_report())
@@ -152,6 +202,9 @@ public:
       else if (auto* z = std::get_if<protocol::phase_began>(&*x))
         result.push_back("[" + to_string(z->what)
                          + (z->detail.empty() ? "" : " " + z->detail) + "]");
+      else if (auto* u = std::get_if<protocol::url_offered>(&*x))
+        result.push_back("<" + u->url + (u->flags.empty() ? "" : " " + u->flags)
+                         + ">");
     return result;
   }
   bool has_told(const std::string& line) {
@@ -237,5 +290,54 @@ inline void bring_to(session_driver& x, protocol::session_state to,
     x.apply();
   }
 }
+
+constexpr protocol::session_state before_closed[]
+  = {protocol::session_state::idle,        protocol::session_state::resetting,
+     protocol::session_state::negotiating, protocol::session_state::configuring,
+     protocol::session_state::assigning,   protocol::session_state::connected};
+
+/// A session in a state, with nothing left to read.
+struct client_at : session_driver {
+  explicit client_at(protocol::session_state to, protocol::session_config cfg
+                                                 = client_session_config())
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, to);
+    forget();
+  }
+  /// Pushed to with `push` instead of the usual, and connected.
+  client_at(const std::string& push, protocol::session_config cfg)
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, protocol::session_state::configuring);
+    text(push);
+    install(0);
+    apply();
+    forget();
+  }
+};
+
+struct server_at : session_driver {
+  explicit server_at(protocol::session_state to, protocol::session_config cfg
+                                                 = server_session_config())
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, to, true);
+    forget();
+  }
+};
+
+/// A server that has heard key method 2 of its client.
+struct server_told : session_driver {
+  explicit server_told(protocol::keys_exchanged said,
+                       protocol::session_config cfg = server_session_config())
+    : session_driver(std::move(cfg)) {
+    bring_to(*this, protocol::session_state::negotiating, true);
+    establish(0);
+    forget();
+    exchange(0, std::move(said));
+  }
+  void connect() {
+    install(0);
+    apply();
+  }
+};
 
 } // namespace vpn::test

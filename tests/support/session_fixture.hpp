@@ -15,6 +15,7 @@ struct outer_record {
   std::vector<actors::network_config> networks;
   size_t started = 0;
   std::vector<bytes> datagrams;
+  std::vector<protocol::configure_socket> sockets;
   /// Shutdowns asked of NETWORK, and whether it answers them.
   size_t shutdowns = 0;
   bool answers = true;
@@ -35,6 +36,9 @@ network_dummy(actors::network_actor::pointer self, outer_record* record) {
     [=](atom::start) {
       ++record->started;
     },
+    [=](const protocol::configure_socket& x) {
+      record->sockets.push_back(x);
+    },
     [](atom::timeout) {},
     [](atom::down, const actors::batch_ptr&) {},
     [=](actors::control_datagram& x) {
@@ -44,12 +48,12 @@ network_dummy(actors::network_actor::pointer self, outer_record* record) {
       ++record->shutdowns;
       if (!record->answers)
         return self->make_response_promise<actors::layer_status>();
-      return actors::layer_status{"network", "dummy"};
+      return actors::layer_status{"network", "dummy", {}};
     },
     [=](atom::status) -> caf::result<actors::layer_status> {
       if (!record->answers)
         return self->make_response_promise<actors::layer_status>();
-      return actors::layer_status{"network", "dummy"};
+      return actors::layer_status{"network", "dummy", {}};
     },
   };
 }
@@ -100,6 +104,9 @@ struct session_fixture : layer_fixture {
     };
     parts.spawn_resolver = [this] {
       return actors::resolver_actor{sys.spawn(resolver_dummy, &saw)};
+    };
+    parts.spawn_prompter = [this] {
+      return actors::prompter_actor{sys.spawn(prompter_dummy, &saw)};
     };
     parts.spawn_runner = [this] {
       return actors::runner_actor{sys.spawn(runner_dummy, &outer)};

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "vpn/protocol/clock.hpp"
+#include "vpn/protocol/connection_settings.hpp"
+#include "vpn/protocol/control_message.hpp"
 #include "vpn/protocol/ip_address.hpp"
-#include "vpn/protocol/profile.hpp"
+#include "vpn/protocol/random.hpp"
 
 #include <deque>
 #include <optional>
@@ -12,8 +14,22 @@
 
 namespace vpn::protocol {
 
+/// One `remote`.
+struct remote_entry {
+  std::string host;
+  /// Number or service name.
+  std::string port = "1194";
+  bool tcp = false;
+  /// `unspecified`: whatever the name resolves to.
+  family kind = family::unspecified;
+  connection_settings settings;
+};
+
 struct connect_plan_config {
   std::vector<remote_entry> remotes;
+  /// The remotes are tried in random order, drawn once. Option
+  /// `remote-random`.
+  bool shuffle = false;
   /// Wait between two tries, and the longest one the back-off reaches.
   duration retry = std::chrono::seconds{1};
   duration retry_max = std::chrono::seconds{300};
@@ -25,7 +41,9 @@ struct connect_plan_config {
 /// the fifth round without success the wait doubles, up to its limit.
 class connect_plan {
 public:
-  explicit connect_plan(connect_plan_config cfg);
+  /// `random` is asked only when the order is random.
+  explicit connect_plan(connect_plan_config cfg, const random_source& random
+                                                 = {});
 
   /// What to do next.
   struct step {
@@ -42,6 +60,9 @@ public:
   /// The next try; nothing when every remote has had its tries. `at_least` is a
   /// wait the server asked for.
   std::optional<step> next_step(duration at_least = {});
+  /// The next step takes the same address, or the next one, or the next remote.
+  /// An address that never came out of `next_step` is looked up again.
+  void go(advance where);
 
   // -- handlers --
   /// The addresses of the current remote.
@@ -58,7 +79,13 @@ private:
   size_t current_ = 0;
   uint32_t round_ = 0;
   bool first_ = true;
+  /// The same remote comes next; with `repeat_` the same address.
   bool reconnect_ = false;
+  bool repeat_ = false;
+  std::optional<endpoint> last_;
+  /// Steps back to the same remote; as many as there are remotes count as a
+  /// round.
+  size_t repeats_ = 0;
   std::deque<endpoint> addresses_;
 };
 

@@ -8,7 +8,8 @@
 namespace vpn {
 
 enum class reason : uint8_t {
-  /// Ended because its user asked for it.
+  /// Ended because its user asked for it, by a signal or by a limit in the
+  /// profile: `inactive`, `session-timeout`.
   none = 0,
   /// A bug or an unforeseen failure of ours.
   internal,
@@ -56,6 +57,10 @@ bool is_transient(reason x);
 
 /// Machine word: "auth_failed".
 std::string to_string(reason x);
+
+/// What OpenVPN says in "SIGUSR1[soft,...] received, process restarting":
+/// "ping-restart".
+std::string restart_word(reason x);
 
 /// One sentence for people: what happened.
 std::string describe(reason x);

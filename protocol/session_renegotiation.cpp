@@ -1,0 +1,138 @@
+// One key after the other: who may begin, when, and what happens when a
+// renegotiation fails.
+// spec: openvpn-wire 2.10, 12.2, 12.3, 12.5
+#include "vpn/protocol/session.hpp"
+
+#include <algorithm>
+
+namespace vpn::protocol {
+
+namespace {
+
+/// What was sent last is acknowledged within this time, or lost: from the soft
+/// reset on the peer refuses packets of the old key id.
+constexpr auto quiet_time = std::chrono::seconds{2};
+
+/// 0, 1, 2 ... 7, 1, 2 ...: key id 0 is the first key of a session only.
+uint8_t key_id_after(uint8_t x) noexcept {
+  return x == 7 ? 1 : static_cast<uint8_t>(x + 1);
+}
+
+} // namespace
+
+// -- handlers --
+
+void session::handle_soft_reset(uint8_t key_id, instant now) {
+  if (state_ != session_state::connected || renegotiating_ || lame_
+      || waits_for_control_key() || key_id != key_id_after(current_key_))
+    return;
+  note("TLS: soft reset by the peer, key id " + std::to_string(key_id));
+  begin_soft_reset(key_id, opening::soft_reset_responder, now);
+}
+
+void session::handle_control_key_installed(instant now) {
+  if (state_ == session_state::closed || !options_
+      || !options_->dynamic_tls_crypt || control_key_ready_)
+    return;
+  control_key_ready_ = true;
+  if (state_ == session_state::connected)
+    allow_renegotiation(now);
+}
+
+/// The old key goes on alone when there is one, until the peer forgets it.
+/// Control packets of the old key id are refused by now, and a stock peer's new
+/// negotiation has failed as well, so there is nothing to try but a new
+/// session.
+/// spec: openvpn-wire 12.5
+void session::handle_renegotiation_failed(failure what, instant now) {
+  if (!renegotiating_) {
+    handle_failure(std::move(what), now);
+    return;
+  }
+  // A key that has reached its limit soon carries nothing at all.
+  auto end = exhausted_ ? now.steady + cfg_.hand_window
+                        : renegotiation_began_ + cfg_.transition_window;
+  if (!is_transient(what.why))
+    what.why = reason::tls_failed;
+  if (end <= now.steady) {
+    handle_failure(std::move(what), now);
+    return;
+  }
+  note("TLS Error: TLS handshake failed, the old key goes on: " + what.text,
+       session_notice::level::warning);
+  actions_.push_back(close_negotiation{*renegotiating_});
+  renegotiating_.reset();
+  requested_key_.reset();
+  judging_.reset();
+  question_open_ = false;
+  lame_ = std::move(what);
+  lame_deadline_ = end;
+}
+
+// -- the course of a renegotiation --
+
+/// Until then no key id above zero can be wrapped as the peer does it.
+bool session::waits_for_control_key() const noexcept {
+  return options_ && options_->dynamic_tls_crypt && !control_key_ready_;
+}
+
+/// Not earlier than connected: a reset that MUXER lets through is never
+/// repeated by it, so it must not come when it would be ignored.
+void session::allow_renegotiation(instant now) {
+  if (waits_for_control_key())
+    return;
+  actions_.push_back(allow_soft_reset{key_id_after(current_key_)});
+  quiet_until_ = now.steady + quiet_time;
+  if (exhausted_)
+    renegotiate_at_ = quiet_until_;
+  else if (cfg_.reneg_after > duration::zero())
+    renegotiate_at_ = now.steady + cfg_.reneg_after;
+}
+
+/// Begins on our own, unless messages of ours may still be under way.
+void session::begin_when_quiet(instant now) {
+  if (now.steady < quiet_until_) {
+    renegotiate_at_ = quiet_until_;
+    return;
+  }
+  auto id = key_id_after(current_key_);
+  note("TLS: soft reset, key id " + std::to_string(id));
+  begin_soft_reset(id, opening::soft_reset_initiator, now);
+}
+
+void session::begin_soft_reset(uint8_t key_id, opening how, instant now) {
+  // Packets of the old key id are refused from here on, so its layers end now;
+  // its data key lives on in DATA CHANNEL.
+  actions_.push_back(close_negotiation{current_key_});
+  renegotiate_at_.reset();
+  renegotiating_ = key_id;
+  renegotiation_began_ = now.steady;
+  actions_.push_back(open_negotiation{key_id, how});
+}
+
+/// Who was let in once is the only one who may go on.
+/// spec: openvpn-wire 12.3
+bool session::is_same_peer(const std::vector<peer_certificate>& chain) const {
+  return std::equal(peer_chain_.begin(), peer_chain_.end(), chain.begin(),
+                    chain.end(),
+                    [](const peer_certificate& a, const peer_certificate& b) {
+                      return a.depth == b.depth && a.subject == b.subject;
+                    });
+}
+
+/// The key id whose TLS carries text; nothing when there is none any more.
+std::optional<uint8_t> session::text_key() const noexcept {
+  if (lame_)
+    return std::nullopt;
+  return renegotiating_.value_or(current_key_);
+}
+
+void session::say(std::string text, instant now) {
+  auto key = text_key();
+  if (!key)
+    return;
+  actions_.push_back(send_text{*key, std::move(text)});
+  quiet_until_ = std::max(quiet_until_, now.steady + quiet_time);
+}
+
+} // namespace vpn::protocol
