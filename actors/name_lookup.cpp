@@ -60,9 +60,27 @@ int to_af(family kind) {
   }
 }
 
-std::string lookup_error(int code, int system_code) {
-  return code == EAI_SYSTEM ? std::generic_category().message(system_code)
-                            : std::string{::gai_strerror(code)};
+/// What a person can do about it depends on whether the name is wrong or the
+/// name server out of reach.
+std::string lookup_error(int code, int system_code, family kind) {
+  switch (code) {
+    case EAI_AGAIN:
+      return "no name server answered; this may pass";
+    case EAI_NONAME:
+      return "the name does not exist";
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+      return kind == family::unspecified
+               ? "the name has no address"
+               : std::string{"the name has no address of "}
+                   + (kind == family::v4 ? "IPv4" : "IPv6");
+    case EAI_FAIL:
+      return "the name server refused to answer";
+    case EAI_SYSTEM:
+      return std::generic_category().message(system_code);
+    default:
+      return ::gai_strerror(code);
+  }
 }
 
 std::optional<endpoint> to_endpoint(const addrinfo& x) {
@@ -121,13 +139,14 @@ expected<std::vector<endpoint>, failure> look_up(const std::string& host,
     return failure{reason::bad_config, "port " + quoted(port) + " of host "
                                          + quoted(host)
                                          + " is not a number of 1 to 65535"};
-  if (auto address = parse_ip(host); address && number) {
+  if (auto address = parse_ip(host); address) {
     if (kind != family::unspecified && kind != address->kind)
       return failure{reason::resolve_failed,
                      "cannot use host " + quoted(host)
                        + ": it is not an address of "
                        + (kind == family::v4 ? "IPv4" : "IPv6")};
-    return std::vector<endpoint>{{*address, *number, 0}};
+    if (number)
+      return std::vector<endpoint>{{*address, *number, 0}};
   }
   answer found{nullptr, &::freeaddrinfo};
   auto flags = numeric_port ? AI_NUMERICSERV : 0;
@@ -143,9 +162,9 @@ expected<std::vector<endpoint>, failure> look_up(const std::string& host,
                                          + quoted(host)
                                          + ": no service has this name"};
   if (code != 0)
-    return failure{reason::resolve_failed, "cannot resolve host " + quoted(host)
-                                             + ": "
-                                             + lookup_error(code, system_code)};
+    return failure{reason::resolve_failed,
+                   "cannot resolve host " + quoted(host) + ": "
+                     + lookup_error(code, system_code, kind)};
   std::vector<endpoint> result;
   for (auto* i = found.get(); i != nullptr && result.size() < max_endpoints;
        i = i->ai_next)

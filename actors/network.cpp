@@ -6,6 +6,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "socket_options.hpp"
 #include "transport.hpp"
 #include <sys/epoll.h>
 
@@ -26,6 +27,9 @@ struct network_state {
   batch_up_actor above;
   std::unique_ptr<transport> socket;
   std::unique_ptr<io_loop::watch> watch;
+  /// The descriptor of `watch`.
+  int watched = -1;
+  std::unique_ptr<io_loop::watch> lifeline;
   std::unique_ptr<io_loop::hook> at_end_of_round;
   bool connecting = false;
   bool blocked = false;
@@ -53,11 +57,13 @@ public:
       [this](atom::start) {
         open();
       },
+      [this](const protocol::configure_socket& x) {
+        if (state.watch && !state.connecting)
+          apply(x, state.watched, state.cfg.tcp);
+      },
       [this](atom::timeout) {
         if (state.connecting)
-          fail({reason::no_answer, "connecting to "
-                                     + to_string(state.cfg.remote)
-                                     + " took too long"});
+          fail({reason::no_answer, what_takes_long() + " took too long"});
       },
       // path: outbound 4/4
       [this](atom::down, batch_ptr& batch) {
@@ -82,33 +88,61 @@ private:
   void open() {
     if (state.socket)
       return;
-    state.socket = state.cfg.tcp ? make_tcp_transport(state.cfg)
-                                 : make_udp_transport(state.cfg);
-    auto how = state.socket->open();
-    if (how == outcome::dead) {
-      fail(state.socket->error());
-      return;
-    }
-    state.watch
-      = home()->watch_fd(state.socket->fd(), EPOLLIN, [this](uint32_t events) {
-          handle(events);
-        });
+    state.socket = make_transport(state.cfg);
     state.at_end_of_round = home()->at_end_of_round(flush_stage::edges, [this] {
       flush();
     });
-    if (how == outcome::blocked) {
-      state.connecting = true;
-      state.watch->set_events(EPOLLOUT);
+    if (connect())
       delayed_send(network_actor{this}, state.cfg.connect_timeout,
                    atom::timeout_v);
-    } else {
-      connected();
+  }
+
+  /// True when it takes a while.
+  bool connect() {
+    switch (state.socket->open()) {
+      case outcome::dead:
+        fail(state.socket->error());
+        return false;
+      case outcome::done:
+        connected();
+        return false;
+      default:
+        state.connecting = true;
+        watch();
+        state.watch->set_events(state.socket->connect_events());
+        return true;
     }
+  }
+
+  std::string what_takes_long() const {
+    auto peer = state.socket->peer();
+    // Whether the proxy or the server is silent cannot be told.
+    if (state.cfg.proxy && state.cfg.proxy->kind != protocol::proxy_kind::none)
+      return "connecting through " + peer;
+    return "connecting to " + peer;
+  }
+
+  /// Watches the socket, which may be another one than before.
+  void watch() {
+    if (state.watch && state.watched == state.socket->fd())
+      return;
+    state.watch.reset();
+    state.watched = state.socket->fd();
+    state.watch
+      = home()->watch_fd(state.watched, EPOLLIN, [this](uint32_t events) {
+          handle(events);
+        });
   }
 
   void connected() {
     state.connecting = false;
+    watch();
     state.watch->set_events(EPOLLIN);
+    if (auto fd = state.socket->lifeline(); fd >= 0)
+      state.lifeline = home()->watch_fd(fd, EPOLLIN, [this](uint32_t) {
+        if (state.lifeline && state.socket->check_lifeline() == outcome::dead)
+          fail(state.socket->error());
+      });
     send(state.observer, transport_up{state.socket->local(), state.cfg.remote});
   }
 
@@ -123,7 +157,13 @@ private:
         case outcome::dead:
           fail(state.socket->error());
           break;
+        case outcome::reopen:
+          // Before its descriptor is closed.
+          state.watch.reset();
+          connect();
+          break;
         default:
+          state.watch->set_events(state.socket->connect_events());
           break;
       }
       return;
@@ -171,12 +211,15 @@ private:
   void fail(failure what) {
     state.connecting = false;
     state.watch.reset();
+    state.lifeline.reset();
     send(state.observer, layer_failed{network_state::name, std::move(what)});
   }
 
   layer_status status() const {
-    return {network_state::name,
-            state.socket ? state.socket->statistics() : "closed"};
+    if (!state.socket)
+      return {network_state::name, "closed", {}};
+    return {network_state::name, state.socket->statistics(),
+            state.socket->counters()};
   }
 };
 

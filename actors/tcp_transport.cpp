@@ -6,6 +6,7 @@
 #include <cstring>
 #include <deque>
 
+#include "proxy_dialogue.hpp"
 #include "socket_options.hpp"
 #include <sys/uio.h>
 
@@ -24,33 +25,43 @@ constexpr size_t packets_per_write = 256;
 
 class tcp_transport final : public transport {
 public:
-  explicit tcp_transport(const network_config& cfg) : cfg_(cfg) {}
+  explicit tcp_transport(const network_config& cfg)
+    : cfg_(cfg),
+      dialogue_(make_proxy_dialogue(cfg)) {}
+
+  // -- connecting --
 
   outcome open() override {
-    auto made = make_socket(cfg_);
-    if (!made) {
-      error_ = made.error();
-      return outcome::dead;
-    }
+    if (dialogue_)
+      return follow(dialogue_->open());
+    auto made = make_socket(cfg_, cfg_.remote, true, binding::local);
+    if (!made)
+      return die(made.error());
     fd_ = std::move(*made);
-    // No TCP_NODELAY, as with stock: while data is under way, small packets (the
-    // acknowledgements of a download) share segments, which a stock server
-    // rewards with a faster download.
+    // No TCP_NODELAY unless it is asked for, as with stock: while data is under
+    // way, small packets (the acknowledgements of a download) share segments,
+    // which a stock server rewards with a faster download.
     auto sa = to_socket_address(cfg_.remote);
     if (connect(fd_.get(), sa.get(), sa.size) == 0)
       return outcome::done;
     if (errno == EINPROGRESS)
       return outcome::blocked;
-    return die("cannot connect to " + to_string(cfg_.remote), errno);
+    return die("cannot connect to " + peer(), errno);
   }
 
   outcome handle_connect() override {
+    if (dialogue_)
+      return follow(dialogue_->handle());
     int code = 0;
     socklen_t size = sizeof(code);
     getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
     if (code != 0)
-      return die("cannot connect to " + to_string(cfg_.remote), code);
+      return die("cannot connect to " + peer(), code);
     return outcome::done;
+  }
+
+  uint32_t connect_events() const noexcept override {
+    return dialogue_ ? dialogue_->events() : transport::connect_events();
   }
 
   // -- receiving --
@@ -87,6 +98,7 @@ public:
         control_.pop_front();
         partial_at_ = 0;
         ++packets_out_;
+        bytes_out_ += partial_.size() - frame_prefix_size;
       }
       if (!partial_.empty()) {
         auto how = write_partial();
@@ -102,20 +114,30 @@ public:
     }
   }
 
-  int fd() const noexcept override { return fd_.get(); }
+  int fd() const noexcept override {
+    return dialogue_ && !fd_ ? dialogue_->fd() : fd_.get();
+  }
   endpoint local() const override { return local_endpoint(fd_.get()); }
+  std::string peer() const override {
+    return dialogue_ ? dialogue_->name() : to_string(cfg_.remote);
+  }
 
   std::string statistics() const override {
     return "packets in " + std::to_string(packets_in_) + " by "
            + std::to_string(reads_) + " reads, out "
            + std::to_string(packets_out_) + " by " + std::to_string(writes_)
-           + " writes, dropped " + std::to_string(dropped_);
+           + " writes, dropped " + std::to_string(dropped_)
+           + (dialogue_ ? ", through " + peer() : "");
   }
 
 private:
-  outcome die(const std::string& what, int code) {
-    error_ = socket_failure(what, code);
-    return outcome::dead;
+  /// What the dialogue with the proxy came to.
+  outcome follow(outcome how) {
+    if (how == outcome::dead)
+      return die(dialogue_->error());
+    if (how == outcome::done)
+      fd_ = dialogue_->take();
+    return how;
   }
 
   outcome receive_frames(packet_batch& into, bool control_only) {
@@ -125,11 +147,11 @@ private:
     auto room = std::min<size_t>(into.capacity - size, read_size);
     auto n = recv(fd_.get(), into.data + size, room, MSG_DONTWAIT);
     if (n == 0)
-      return die("connection closed by " + to_string(cfg_.remote), ECONNRESET);
+      return die("connection closed by " + peer(), ECONNRESET);
     if (n < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return outcome::blocked;
-      return die("connection to " + to_string(cfg_.remote) + " lost", errno);
+      return die("connection to " + peer() + " lost", errno);
     }
     ++reads_;
     size += static_cast<size_t>(n);
@@ -139,13 +161,13 @@ private:
       auto found = protocol::next_frame(all, at);
       // A flood of frames too small to be packets is a broken stream, too.
       if (!found || (found->length > 0 && into.full())) {
-        error_ = {reason::transport_failed,
-                  "bad frame length from " + to_string(cfg_.remote)};
-        return outcome::dead;
+        return die(
+          {reason::transport_failed, "bad frame length from " + peer()});
       }
       if (found->length == 0)
         break;
       ++packets_in_;
+      bytes_in_ += found->length;
       if (control_only && protocol::is_data(into.data[found->offset]))
         ++dropped_;
       else
@@ -167,7 +189,7 @@ private:
           continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK)
           return outcome::blocked;
-        return die("connection to " + to_string(cfg_.remote) + " lost", errno);
+        return die("connection to " + peer() + " lost", errno);
       }
       ++writes_;
       partial_at_ += static_cast<size_t>(n);
@@ -213,7 +235,7 @@ private:
         return outcome::done;
       if (errno == EAGAIN || errno == EWOULDBLOCK)
         return outcome::blocked;
-      return die("connection to " + to_string(cfg_.remote) + " lost", errno);
+      return die("connection to " + peer() + " lost", errno);
     }
     ++writes_;
     account(batch, packets.data(), n, static_cast<size_t>(sent));
@@ -235,6 +257,7 @@ private:
         sent -= frame;
       }
       ++packets_out_;
+      bytes_out_ += packets[i].size();
       advance(batch, static_cast<uint32_t>(packets[i].size()));
     }
     if (next_run_ >= batch.count)
@@ -256,6 +279,8 @@ private:
   }
 
   network_config cfg_;
+  /// Null without a proxy.
+  std::unique_ptr<proxy_dialogue> dialogue_;
   unique_fd fd_;
   /// Bytes after the last whole frame, at most one frame and what the
   /// descriptors did not hold.
@@ -268,7 +293,6 @@ private:
   uint32_t next_run_ = 0;
   uint32_t next_offset_ = 0;
   uint64_t packets_in_ = 0, reads_ = 0, packets_out_ = 0, writes_ = 0;
-  uint64_t dropped_ = 0;
 };
 
 } // namespace

@@ -1,4 +1,5 @@
-// What NETWORK needs of a socket: UDP and TCP behind one face.
+// What NETWORK needs of a socket: UDP and TCP, with or without a proxy, behind
+// one face.
 #pragma once
 
 #include "vpn/actors/network.hpp"
@@ -20,14 +21,19 @@ public:
     blocked,
     /// There may be more: come again.
     more,
+    /// The connection to a proxy must be made anew: stop watching the
+    /// descriptor, then call `open` again.
+    reopen,
     /// The socket is dead; `error()` says why.
     dead,
   };
 
   /// Makes the socket and starts to connect. `done`: usable at once; `blocked`:
-  /// call `handle_connect` when it becomes writable.
+  /// call `handle_connect` when one of `connect_events` has come.
   virtual outcome open() = 0;
   virtual outcome handle_connect() = 0;
+  /// What to wait for while connecting; EPOLL bits. May change with each step.
+  virtual uint32_t connect_events() const noexcept;
 
   /// Receives into an empty batch, as much as one call gives. The batch may
   /// stay empty.
@@ -43,16 +49,38 @@ public:
   /// Writes what is queued.
   virtual outcome flush() = 0;
 
+  /// The socket that packets pass. While connecting it may be another one.
   virtual int fd() const noexcept = 0;
+  /// A connection whose end is the end of this transport; -1 for none.
+  virtual int lifeline() const noexcept { return -1; }
+  /// The lifeline has something to say: `dead` when it is cut.
+  virtual outcome check_lifeline() { return outcome::done; }
   virtual endpoint local() const = 0;
+  /// The other end, for people: "192.0.2.1:1194".
+  virtual std::string peer() const = 0;
   const failure& error() const noexcept { return error_; }
   virtual std::string statistics() const = 0;
+  /// For scripts.
+  std::vector<layer_counter> counters() const;
 
 protected:
+  outcome die(const std::string& what, int code);
+  outcome die(failure why);
+
   failure error_;
+  /// Bytes of packets, without framing and headers of proxies.
+  uint64_t bytes_in_ = 0, bytes_out_ = 0;
+  uint64_t receive_errors_ = 0, send_errors_ = 0, dropped_ = 0;
+  /// Errors that are an ICMP answer to something sent before. Anybody can
+  /// forge one, so they are counted and that is all.
+  uint64_t refusals_ = 0;
 };
 
+/// With the proxy that the configuration names, if any.
+std::unique_ptr<transport> make_transport(const network_config& cfg);
 std::unique_ptr<transport> make_udp_transport(const network_config& cfg);
 std::unique_ptr<transport> make_tcp_transport(const network_config& cfg);
+/// Datagrams through a SOCKS5 proxy.
+std::unique_ptr<transport> make_socks_udp_transport(const network_config& cfg);
 
 } // namespace vpn::actors

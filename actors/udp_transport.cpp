@@ -37,32 +37,20 @@ public:
   explicit udp_transport(const network_config& cfg) : cfg_(cfg) {}
 
   outcome open() override {
-    auto made = make_socket(cfg_);
-    if (!made) {
-      error_ = made.error();
-      return outcome::dead;
-    }
+    auto made = make_socket(cfg_, cfg_.remote, false, binding::local);
+    if (!made)
+      return die(made.error());
     fd_ = std::move(*made);
-    // A connected socket takes packets of this peer only, and needs no route
-    // look-up per packet.
-    auto sa = to_socket_address(cfg_.remote);
-    if (connect(fd_.get(), sa.get(), sa.size) != 0) {
-      error_ = socket_failure("cannot reach " + to_string(cfg_.remote), errno);
-      return outcome::dead;
-    }
+    auto how = cfg_.floats ? open_to_all() : open_to_remote();
+    if (how == outcome::dead)
+      return how;
     int one = 1, zero = 0;
     gro_ = setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &one, sizeof(one)) == 0;
     gso_
       = setsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &zero, sizeof(zero)) == 0;
     // A forged ICMP must not shrink the path: packets above the MTU are
     // fragmented instead, as the stock client has it.
-    int omit = cfg_.remote.address.kind == family::v6 ? IPV6_PMTUDISC_DONT
-                                                      : IP_PMTUDISC_DONT;
-    if (cfg_.remote.address.kind == family::v6)
-      setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit,
-                 sizeof(omit));
-    else
-      setsockopt(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+    ignore_path_mtu(fd_.get(), cfg_.remote.address.kind);
     return outcome::done;
   }
 
@@ -92,13 +80,8 @@ public:
   outcome flush() override {
     while (!control_.empty()) {
       auto& x = control_.front();
-      if (send(fd_.get(), x.data(), x.size(), 0) < 0) {
-        if (errno == EINTR)
-          continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-          return outcome::blocked;
-        ++send_errors_;
-      }
+      if (send_one(x.data(), x.size()) == outcome::blocked)
+        return outcome::blocked;
       control_.pop_front();
     }
     while (!data_.empty()) {
@@ -112,7 +95,8 @@ public:
   }
 
   int fd() const noexcept override { return fd_.get(); }
-  endpoint local() const override { return local_endpoint(fd_.get()); }
+  endpoint local() const override { return local_; }
+  std::string peer() const override { return to_string(cfg_.remote); }
 
   std::string statistics() const override {
     return "datagrams in " + std::to_string(datagrams_in_) + " by "
@@ -125,6 +109,43 @@ public:
   }
 
 private:
+  /// A connected socket takes packets of this peer only, and needs no route
+  /// look-up per packet.
+  outcome open_to_remote() {
+    to_ = to_socket_address(cfg_.remote);
+    if (connect(fd_.get(), to_.get(), to_.size) != 0)
+      return die("cannot reach " + peer(), errno);
+    local_ = local_endpoint(fd_.get());
+    return outcome::done;
+  }
+
+  /// With `float` the socket hears everybody; who is not the server fails at
+  /// MUXER or DATA CHANNEL.
+  outcome open_to_all() {
+    to_ = to_socket_address(cfg_.remote);
+    name_ = to_.get();
+    name_size_ = to_.size;
+    // The address that the kernel will send from is only told to who connects.
+    auto probe = make_socket(cfg_, cfg_.remote, false, binding::none);
+    if (!probe)
+      return die(probe.error());
+    if (connect(probe->get(), to_.get(), to_.size) != 0)
+      return die("cannot reach " + peer(), errno);
+    local_ = local_endpoint(probe->get());
+    if (local_endpoint(fd_.get()).port == 0) {
+      endpoint any;
+      any.address.kind = cfg_.remote.address.kind;
+      auto sa = to_socket_address(any);
+      if (bind(fd_.get(), sa.get(), sa.size) != 0)
+        return die("cannot bind to a free port", errno);
+    }
+    auto own = local_endpoint(fd_.get());
+    local_.port = own.port;
+    if (cfg_.local_address.defined())
+      local_.address = own.address;
+    return outcome::done;
+  }
+
   outcome receive_messages(packet_batch& into, unsigned limit,
                            bool control_only) {
     alignas(cmsghdr)
@@ -146,7 +167,9 @@ private:
     if (got < 0) {
       // ECONNREFUSED and its like are an ICMP answer to something we sent: the
       // socket lives, and the session's own timers decide.
-      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+      if (is_icmp_error(errno))
+        ++refusals_;
+      else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         ++receive_errors_;
       return outcome::blocked;
     }
@@ -182,6 +205,7 @@ private:
     for (uint32_t at = 0; at < length; at += stride, ++count) {
       auto size = std::min(stride, length - at);
       ++datagrams_in_;
+      bytes_in_ += size;
       if (control_only && protocol::is_data(into.data[offset + at])) {
         ++dropped_;
         continue;
@@ -215,8 +239,10 @@ private:
                            MSG_DONTWAIT);
       if (sent > 0) {
         ++sends_;
-        for (int i = 0; i < sent; ++i)
+        for (int i = 0; i < sent; ++i) {
+          bytes_out_ += batch.runs[next_run_].length;
           datagrams_out_ += datagrams_of(batch.runs[next_run_++]);
+        }
         retries_ = 0;
         continue;
       }
@@ -226,9 +252,11 @@ private:
     return true;
   }
 
-  static void describe(const packet_batch& batch,
-                       const protocol::packet_run& run, msghdr& h, iovec& part,
-                       std::array<char, CMSG_SPACE(sizeof(uint16_t))>& room) {
+  void describe(const packet_batch& batch, const protocol::packet_run& run,
+                msghdr& h, iovec& part,
+                std::array<char, CMSG_SPACE(sizeof(uint16_t))>& room) {
+    h.msg_name = const_cast<sockaddr*>(name_);
+    h.msg_namelen = name_size_;
     part = {const_cast<uint8_t*>(batch.at(run)), run.length};
     h.msg_iov = &part;
     h.msg_iovlen = 1;
@@ -274,6 +302,12 @@ private:
           return send_singly(*data_.front());
         break;
       default:
+        // The kernel told it instead of sending: nothing is lost yet.
+        if (is_icmp_error(errno)) {
+          ++refusals_;
+          if (++retries_ <= buffer_retries)
+            return true;
+        }
         break;
     }
     ++send_errors_;
@@ -282,23 +316,34 @@ private:
     return true;
   }
 
+  /// Sends one datagram; what cannot be sent is counted.
+  outcome send_one(const uint8_t* data, size_t size) {
+    for (int i = 0; i <= buffer_retries; ++i) {
+      ++sends_;
+      if (sendto(fd_.get(), data, size, MSG_DONTWAIT, name_, name_size_) >= 0) {
+        ++datagrams_out_;
+        bytes_out_ += size;
+        return outcome::done;
+      }
+      if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return outcome::blocked;
+      if (is_icmp_error(errno))
+        ++refusals_;
+      else if (errno != EINTR)
+        break;
+    }
+    ++send_errors_;
+    return outcome::done;
+  }
+
   /// Sends the datagrams of the current run one by one.
   bool send_singly(const packet_batch& batch) {
     const auto& run = batch.runs[next_run_];
     uint32_t stride = run.stride == 0 ? run.length : run.stride;
     while (next_offset_ < run.length) {
       auto size = std::min(stride, run.length - next_offset_);
-      auto n
-        = send(fd_.get(), batch.at(run) + next_offset_, size, MSG_DONTWAIT);
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      if (send_one(batch.at(run) + next_offset_, size) == outcome::blocked)
         return false;
-      if (n < 0)
-        ++send_errors_;
-      else
-        ++datagrams_out_;
-      ++sends_;
       next_offset_ += size;
     }
     ++next_run_;
@@ -308,6 +353,11 @@ private:
 
   network_config cfg_;
   unique_fd fd_;
+  endpoint local_;
+  socket_address to_;
+  /// Where datagrams go when the socket is not connected, else null.
+  const sockaddr* name_ = nullptr;
+  socklen_t name_size_ = 0;
   bool gso_ = false;
   bool gro_ = false;
   unsigned messages_ = many_messages;
@@ -319,7 +369,6 @@ private:
   uint32_t next_offset_ = 0;
   int retries_ = 0;
   uint64_t datagrams_in_ = 0, receives_ = 0, datagrams_out_ = 0, sends_ = 0;
-  uint64_t receive_errors_ = 0, send_errors_ = 0, dropped_ = 0;
 };
 
 } // namespace

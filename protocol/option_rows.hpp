@@ -1,5 +1,5 @@
-// The rows of the option table, in two files: what a client's profile may hold,
-// and what it may not.
+// The rows of the option table, in three files: what has an effect, what a
+// client's profile may hold without one, and what it may not hold.
 #pragma once
 
 #include "vpn/protocol/option_table.hpp"
@@ -29,8 +29,11 @@ constexpr option_info row(option_class kind, const char* name, int min_words,
           note};
 }
 
-/// Accepted, silent and ignored options.
+/// Accepted options. Each has its handler.
 option_range usable_option_rows();
+
+/// Silent and ignored options.
+option_range ignored_option_rows();
 
 /// Server-only, refused and removed options.
 option_range refused_option_rows();

@@ -23,11 +23,10 @@ constexpr option_info removed(const char* name, int min_words, int max_words,
 }
 
 constexpr const char* no_tokens
-  = "keys on tokens are not supported yet; give `cert` and `key`";
-constexpr const char* no_proxies
-  = "proxies are not supported yet; connect directly";
+  = "keys on tokens are not supported; give `cert` and `key`, or `pkcs12`";
 constexpr const char* no_static_keys
-  = "static key mode is insecure; use certificates (`client`, `ca`)";
+  = "static key mode is insecure; use certificates (`client`, `ca`, `cert`, "
+    "`key`) on both ends, or `peer-fingerprint` with self-signed ones";
 constexpr const char* a_command
   = "it is a command of openvpn, not a setting of a tunnel";
 
@@ -44,7 +43,6 @@ constexpr option_info rows[] = {
   server_only("client-to-client", 0, 0),
   server_only("connect-freq", 2, 2),
   server_only("connect-freq-initial", 2, 2),
-  server_only("dh", 1, 1, inline_block),
   server_only("disable", 0, 0),
   server_only("duplicate-cn", 0, 0),
   server_only("force-tls-key-material-export", 0, 0),
@@ -70,7 +68,6 @@ constexpr option_info rows[] = {
   server_only("server-bridge", 0, 4),
   server_only("server-ipv6", 1, 1),
   server_only("stale-routes-check", 1, 2),
-  server_only("tcp-nodelay", 0, 0),
   server_only("tcp-queue-limit", 1, 1),
   server_only("tls-crypt-v2-max-age", 1, 1),
   server_only("tls-crypt-v2-verify", 1, 1),
@@ -80,58 +77,26 @@ constexpr option_info rows[] = {
   server_only("vlan-accept", 1, 1),
   server_only("vlan-pvid", 1, 1),
   server_only("vlan-tagging", 0, 0),
-  server_only("x509-username-field", 1, any_words),
 
   // Without these the tunnel would be less safe than its owner asked for, or
   // would not work.
   refused("allow-deprecated-insecure-static-crypto", 0, 0, no_static_keys),
-  refused("bind-dev", 1, 2,
-          "binding to a device is not supported yet; use `local`"),
-  refused("block-ipv6", 0, 0,
-          "it is not supported yet; block IPv6 in the host's firewall",
-          by_push),
   refused("capath", 1, 1,
-          "directories are not supported yet; put all authorities into `ca`"),
-  refused("cd", 1, 1, "give the names of files with their directories"),
-  refused("client-nat", 4, 4,
-          "address translation is not supported; use the host's firewall",
-          by_push),
-  refused("comp-lzo", 0, 1,
-          "compression framing is not supported, not even `comp-lzo no`; "
-          "remove it here and on the server, or use `compress stub-v2` on both",
-          by_push),
-  refused("crl-verify", 1, 2,
-          "revocation lists are not supported yet; use `verify-x509-name`, or "
-          "a new authority",
-          inline_block),
-  refused("cryptoapicert", 1, 1, "it is for Windows; give `cert` and `key`"),
+          "directories of authorities are not read; name one file that holds "
+          "them all with `ca`"),
+  refused("cryptoapicert", 1, 1,
+          "it is for Windows; give `cert` and `key`, or `pkcs12`"),
   refused("engine", 0, 1,
           "OpenSSL engines are not supported; give `cert` and `key`"),
-  refused("fragment", 1, 2,
-          "fragmentation is not supported; remove it here and on the server, "
-          "and use `mssfix`"),
   refused("genkey", 0, 3, a_command),
   refused("help", 0, 0, a_command),
-  refused("http-proxy", 1, 4, no_proxies),
-  refused("http-proxy-override", 2, 3, no_proxies),
-  refused("http-proxy-user-pass", 1, 1, no_proxies, inline_block),
-  refused("ifconfig-noexec", 0, 0, "the device is always configured", by_push),
-  refused("ipchange", 1, 1, "use `up` and `down`"),
+  refused("http-proxy-override", 2, 3,
+          "it is for a management interface; use `http-proxy`"),
   refused("management-external-cert", 1, 1, no_tokens),
   refused("management-external-key", 0, any_words, no_tokens),
-  refused("management-query-proxy", 0, 0, no_proxies),
-  refused("mark", 1, 1,
-          "marked packets are not supported yet; routing that relies on them "
-          "would break"),
+  refused("management-query-proxy", 0, 0,
+          "there is nobody to ask; use `http-proxy` or `socks-proxy`"),
   refused("mktun", 0, 0, a_command),
-  refused("mtu-dynamic", 0, 2, "fragmentation is not supported; use `mssfix`"),
-  refused("no-name-remapping", 0, 0,
-          "names in certificates are always compared as they are; remove it"),
-  refused("ns-cert-type", 1, 1, "it is obsolete; use `remote-cert-tls server`"),
-  refused(
-    "peer-fingerprint", 1, 1,
-    "fingerprints are not supported yet; use `ca` with `verify-x509-name`",
-    inline_block),
   refused("pkcs11-cert-private", 0, any_words, no_tokens),
   refused("pkcs11-id", 1, 1, no_tokens),
   refused("pkcs11-id-management", 0, 0, no_tokens),
@@ -139,21 +104,12 @@ constexpr option_info rows[] = {
   refused("pkcs11-private-mode", 0, any_words, no_tokens),
   refused("pkcs11-protected-authentication", 0, any_words, no_tokens),
   refused("pkcs11-providers", 0, any_words, no_tokens),
-  refused("pkcs12", 1, 1,
-          "PKCS #12 is not supported yet; turn it into `ca`, `cert` and `key` "
-          "with `openssl pkcs12`",
-          inline_block),
-  refused("plugin", 1, any_words, "plugins are not supported"),
-  refused(
-    "proto-force", 1, 1,
-    "it is not supported; remove the `remote` lines of the other protocol"),
-  refused("remote-cert-eku", 1, 1, "use `remote-cert-tls server`"),
-  refused("remote-cert-ku", 0, any_words, "use `remote-cert-tls server`"),
+  refused("plugin", 1, any_words,
+          "plugins are not loaded; use `up`, `down`, `route-up` or "
+          "`tls-verify` with `script-security 2`"),
   refused("rmtun", 0, 0, a_command),
-  refused("route-noexec", 0, 0, "use `route-nopull` and no `route`"),
-  refused("route-pre-down", 1, 1, "use `down`"),
-  refused("route-table", 1, 1, "only the main routing table is supported yet"),
-  refused("route-up", 1, 1, "use `up`"),
+  refused("route-table", 1, 1,
+          "routes go into the main table; use `route-noexec` and `route-up`"),
   refused("secret", 1, 2, no_static_keys, inline_block),
   refused("show-adapters", 0, 0, a_command),
   refused("show-ciphers", 0, 0, a_command),
@@ -168,22 +124,8 @@ constexpr option_info rows[] = {
   refused("show-valid-subnets", 0, 0, a_command),
   refused("test-crypto", 0, 0, a_command),
   refused("version", 0, 0, a_command),
-  refused("socks-proxy", 1, 3, no_proxies),
-  refused("static-challenge", 2, 3, "a static challenge is not supported yet"),
-  refused("tls-cert-profile", 1, 1,
-          "certificate profiles are not supported yet; remove it to get the "
-          "library's own"),
-  refused("tls-crypt-v2", 1, 2,
-          "it is not supported yet; ask the server's owner for a `tls-crypt` "
-          "or `tls-auth` key",
-          inline_block),
-  refused("tls-verify", 1, 1, "use `verify-x509-name`"),
-  refused(
-    "verify-hash", 1, 2,
-    "fingerprints are not supported yet; use `ca` with `verify-x509-name`",
-    inline_block),
 
-  // OpenVPN 2.6 refuses these as well.
+  // OpenVPN refuses these as well, or is about to.
   removed("client-cert-not-required", 0, 0,
           "a server uses `verify-client-cert none`"),
   removed("compat-names", 0, 1,
@@ -191,11 +133,18 @@ constexpr option_info rows[] = {
   removed("foreign-option", 1, any_words, "use `dhcp-option` or `dns`"),
   removed("ifconfig-pool-linear", 0, 0, "a server uses `topology p2p`"),
   removed("inetd", 0, 2, "use a socket of the service manager"),
+  removed("keysize", 1, 1, "the cipher's name says it; see `data-ciphers`"),
   removed("management-client-pf", 0, 0, "there is no packet filter any more"),
+  removed("mtu-dynamic", 0, 2, "use `fragment` on both ends, or `mssfix`"),
   removed("ncp-disable", 0, 0,
           "ciphers are always negotiated; see `data-ciphers`"),
   removed("no-iv", 0, 0, "packets always have an IV"),
+  removed("no-name-remapping", 0, 0,
+          "names in certificates are always compared as they are"),
   removed("no-replay", 0, 0, "replay protection is always on"),
+  removed("ns-cert-type", 1, 1, "use `remote-cert-tls server`"),
+  removed("remote-ip-hint", 0, 1, "names are looked up when they are needed"),
+  removed("tls-remote", 1, 1, "use `verify-x509-name`"),
 };
 
 } // namespace

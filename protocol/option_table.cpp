@@ -16,7 +16,8 @@ constexpr size_t max_name = 64;
 const std::vector<option_info>& table() {
   static const auto result = [] {
     std::vector<option_info> rows;
-    for (auto& range : {usable_option_rows(), refused_option_rows()})
+    for (auto& range :
+         {usable_option_rows(), ignored_option_rows(), refused_option_rows()})
       rows.insert(rows.end(), range.begin(), range.end());
     std::sort(rows.begin(), rows.end(), [](auto& x, auto& y) {
       return std::string_view{x.name} < std::string_view{y.name};

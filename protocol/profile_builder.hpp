@@ -3,6 +3,7 @@
 #pragma once
 
 #include "vpn/protocol/profile.hpp"
+#include "vpn/protocol/tls_crypt_v2.hpp"
 
 #include <map>
 #include <optional>
@@ -33,19 +34,49 @@ struct transport {
   family kind = family::unspecified;
 };
 
-/// What `port`, `rport` and `proto` say for the remotes of their scope: the
-/// whole profile, or one <connection> block.
-struct remote_defaults {
-  std::optional<std::string> port;
-  std::optional<transport> proto;
-};
-
-/// A `remote` that may lack its port and protocol.
+/// A `remote` outside of the blocks; what it lacks comes from `port` and
+/// `proto`, which may stand below it.
 struct remote_draft {
   std::string host;
   std::optional<std::string> port;
   std::optional<transport> proto;
 };
+
+/// Keys of the control channel, of the whole profile or of one block. A named
+/// option without a key is a placeholder whose block never came.
+struct wrap_draft {
+  bool names_auth = false, names_crypt = false, names_crypt_v2 = false;
+  std::optional<key_block> auth, crypt;
+  std::optional<crypt_v2_client_key> crypt_v2;
+  std::optional<key_direction> direction;
+
+  bool names_any() const { return names_auth || names_crypt || names_crypt_v2; }
+};
+
+/// Everything that may stand in a <connection> block. The one of the profile
+/// itself is where blocks below begin from, and plain remotes.
+struct connection_draft {
+  std::optional<std::string> host;
+  std::string port = "1194";
+  transport proto;
+  connection_settings settings;
+
+  bool binds = false, nobind = false;
+  bool has_local_address = false, has_local_port = false;
+  uint16_t local_port = 1194;
+
+  bool has_mssfix = false;
+  std::optional<uint32_t> max_tun_mtu;
+
+  /// A proxy counts when its host is named.
+  proxy_config http, socks;
+  bool has_http_options = false;
+
+  wrap_draft wrap;
+};
+
+/// `allow-compression`.
+enum class compression_policy : uint8_t { unset, no, asym };
 
 /// Where text comes from.
 struct config_place {
@@ -58,27 +89,34 @@ struct profile_builder {
 
   // -- messages --
   void fail(std::string text);
+  /// Leaves out what was said already: several remotes may have one defect.
+  void fail_once(std::string text);
   void warn(std::string text);
+  void warn_once(std::string text);
   /// So many errors that reading on is of no use.
   bool is_hopeless() const;
 
   // -- files --
+  /// A name of a file, seen from the directory of `cd`.
+  std::string path_of(const std::string& name) const;
   /// The text that an option names or holds. Nothing, and no error either, for
   /// the placeholder "[inline]" of old profiles, whose block follows.
   std::optional<secret> load(const option_use& use, option_outcome& outcome);
+  std::optional<secret> load_file(const std::string& name,
+                                  option_outcome& outcome);
 
   bool was_given(const std::string& name) const {
     return given.find(name) != given.end();
   }
-  /// The defaults that `port` and `proto` set at this place.
-  remote_defaults& defaults() {
-    return block_defaults ? *block_defaults : global_defaults;
-  }
+  bool in_block() const { return block.has_value(); }
+  /// The settings that options of a remote set at this place.
+  connection_draft& connection() { return block ? *block : defaults; }
 
   const file_reader& read_file;
   config_place place;
   profile result;
   std::vector<config_error> errors;
+  size_t error_limit = 20;
 
   /// Names of all options that were there, also of those with an error.
   std::set<std::string> given;
@@ -87,25 +125,26 @@ struct profile_builder {
   bool forward_compatible = false;
 
   std::vector<remote_draft> remotes;
-  remote_defaults global_defaults;
+  connection_draft defaults;
   /// Set while a <connection> block is read.
-  std::optional<remote_defaults> block_defaults;
-  size_t block_begin = 0;
+  std::optional<connection_draft> block;
+  std::vector<connection_draft> connections;
+  /// `proto-force`: TCP or not.
+  std::optional<bool> forced_tcp;
 
   tunnel_draft draft;
   bool is_client = false;
   bool pulls = false;
   bool has_dev_type = false;
-  bool nobind = false;
-  std::optional<uint16_t> local_port;
-  std::optional<key_direction> direction;
-  key_block tls_auth_key, tls_crypt_key;
-  bool has_tls_auth = false, has_tls_crypt = false;
+  /// An own `dns-updown`, or `force`.
+  bool has_dns_updown = false;
   /// Ciphers of `data-ciphers`, when it was given.
   std::optional<std::vector<data_cipher>> ciphers;
   /// The cipher of the option `cipher`, when we have it.
   std::optional<data_cipher> old_cipher;
-  std::optional<uint32_t> max_tun_mtu;
+  compression_policy compression = compression_policy::unset;
+  /// `compat-mode`, as 20401 for 2.4.1; zero: none.
+  uint32_t compatible_with = 0;
 
   /// What the option just applied wants to be read next.
   std::optional<std::string> include;
@@ -126,17 +165,34 @@ struct profile_option_range {
   const profile_option* end() const noexcept { return last; }
 };
 
-/// Handlers of general options, of those about the way to the server, and of
-/// those about keys and certificates.
+/// All handlers, by what they are about: role and timers, the way to the
+/// server, its sizes, proxies, keys and certificates, whom to trust, logging
+/// in, ciphers and compression, scripts, the process.
+std::vector<profile_option_range> all_profile_options();
 profile_option_range general_profile_options();
 profile_option_range network_profile_options();
+profile_option_range link_profile_options();
+profile_option_range proxy_profile_options();
 profile_option_range tls_profile_options();
+profile_option_range trust_profile_options();
+profile_option_range login_profile_options();
+profile_option_range data_profile_options();
+profile_option_range script_profile_options();
+profile_option_range process_profile_options();
 
 /// The handler of an accepted option; none for those that shape the tunnel,
 /// which are in `find_tunnel_option`.
 profile_handler find_profile_handler(std::string_view name);
 
+/// True for options of a single remote.
+bool may_stand_in_block(std::string_view name);
+
+/// Gives a remote what its line says.
+void load_remote(connection_draft& out, const remote_draft& x);
+
 /// Puts together what depends on several options, and says what is missing.
 void complete_profile(profile_builder& builder);
+/// The part of it that is about remotes.
+void complete_remotes(profile_builder& builder);
 
 } // namespace vpn::protocol

@@ -1,7 +1,5 @@
-// One function per option: role, pulling, timers, scripts and the rest.
-// spec: openvpn-wire 14
-#include "vpn/protocol/option_lexer.hpp"
-
+// One function per option: role, what is pulled, timers and the rest.
+// spec: openvpn-wire 7.2, 14
 #include <algorithm>
 #include <iterator>
 
@@ -18,16 +16,16 @@ using use = option_use;
 /// A ping interval of more than a day is none.
 constexpr uint32_t max_ping = 86400;
 constexpr size_t max_filters = 256;
-constexpr size_t max_peer_info = 64;
-
-template <auto Member, uint32_t Min, uint32_t Max>
-outcome set_number(builder& b, const use& x) {
-  return read_number(b.result.*Member, x.words[1], Min, Max);
-}
 
 template <auto Member, uint32_t Min = 1>
 outcome set_seconds(builder& b, const use& x) {
   return read_seconds(b.result.*Member, x.words[1], Min);
+}
+
+template <auto Member>
+outcome set_flag(builder& b, const use&) {
+  b.result.*Member = true;
+  return {};
 }
 
 // -- role --
@@ -71,23 +69,6 @@ outcome add_pull_filter(builder& b, const use& x) {
   return {};
 }
 
-outcome set_allow_compression(builder&, const use& x) {
-  if (x.words[1] == "no")
-    return {};
-  if (x.words[1] == "asym" || x.words[1] == "yes")
-    return no_effect("compression is not supported, in neither direction");
-  return bad(quoted(x.words[1]) + " is neither no nor asym nor yes");
-}
-
-outcome set_compress(builder&, const use& x) {
-  // Only packets that begin with 0x50 look different under stub-v2, and no IP
-  // packet does.
-  if (x.count() == 1 && x.words[1] == "stub-v2")
-    return {};
-  return bad("compression framing is not supported; remove it here and on the "
-             "server, or use `compress stub-v2` on both");
-}
-
 // -- timers --
 
 outcome set_ping(builder& b, const use& x) {
@@ -123,99 +104,31 @@ outcome set_keepalive(builder& b, const use& x) {
   return {};
 }
 
-outcome set_connect_retry(builder& b, const use& x) {
-  auto wait = b.result.connect_retry;
-  auto max_wait = b.result.connect_retry_max_wait;
-  auto result = read_seconds(wait, x.words[1], 1);
+/// Without a number of bytes any packet keeps the tunnel up.
+outcome set_inactive(builder& b, const use& x) {
+  auto& pull = b.result.pull;
+  duration limit{};
+  uint64_t size = 0;
+  auto result = read_seconds(limit, x.words[1], 0);
   if (x.count() > 1 && result.error.empty())
-    result = read_seconds(max_wait, x.words[2], 1);
+    result
+      = read_number(size, x.words[2], 0, std::numeric_limits<int64_t>::max());
   if (!result.error.empty())
     return result;
-  b.result.connect_retry = wait;
-  b.result.connect_retry_max_wait = std::max(wait, max_wait);
+  pull.inactive = limit;
+  pull.inactive_bytes = size;
   return {};
 }
 
-outcome set_connect_retry_max(builder& b, const use& x) {
-  if (x.words[1] == "unlimited") {
-    b.result.connect_retry_max = 0;
-    return {};
-  }
-  return read_number(b.result.connect_retry_max, x.words[1], 0, 1000000);
+outcome set_session_timeout(builder& b, const use& x) {
+  return read_seconds(b.result.pull.session_timeout, x.words[1], 0);
 }
 
-outcome set_reneg_sec(builder& b, const use& x) {
-  duration ignored{};
-  if (x.count() > 1)
-    if (auto result = read_seconds(ignored, x.words[2], 0);
-        !result.error.empty())
-      return result;
-  return read_seconds(b.result.reneg_after, x.words[1], 0);
-}
-
-outcome set_explicit_exit_notify(builder& b, const use& x) {
-  if (x.count() > 0)
-    return read_number(b.result.explicit_exit_notify, x.words[1], 0, 100);
-  b.result.explicit_exit_notify = 1;
-  return {};
-}
-
-// -- host --
-
-outcome set_persist_tun(builder& b, const use&) {
-  b.result.persist_tun = true;
-  return {};
-}
-
-outcome read_command(std::vector<std::string>& out, const use& x) {
-  auto command = lex_option_line(x.words[1]);
-  if (!command.error.empty())
-    return bad("the command cannot be read: " + command.error);
-  if (command.words.empty() || command.words[0].empty())
-    return bad("there is no command");
-  out = std::move(command.words);
-  return {};
-}
-outcome set_up(builder& b, const use& x) {
-  return read_command(b.result.up, x);
-}
-outcome set_down(builder& b, const use& x) {
-  return read_command(b.result.down, x);
-}
-
-outcome set_setenv(builder& b, const use& x) {
-  auto& name = x.words[1];
-  if (x.count() > 2)
-    return bad("it takes a name and a value");
-  if (name == "FORWARD_COMPATIBLE") {
-    b.forward_compatible = x.count() == 2 && x.words[2] != "0";
-    return {};
-  }
-  // A hint for programs that ask for certificates.
-  if (name == "CLIENT_CERT")
-    return {};
-  if (name.compare(0, 3, "UV_") != 0)
-    return no_effect("only UV_ variables have an effect");
-  auto value = x.count() == 2 ? x.words[2] : std::string{};
-  if (name.size() > 64 || !is_word(name, "_") || !is_printable(value)
-      || value.size() > 256)
-    return bad("the variable has a bad name, or a value that is too long or "
-               "has control characters");
-  auto& info = b.result.peer_info;
-  auto i = std::find_if(info.begin(), info.end(), [&](auto& y) {
-    return y.first == name;
-  });
-  if (i != info.end())
-    i->second = value;
-  else if (info.size() == max_peer_info)
-    return bad("more than 64 variables");
-  else
-    info.emplace_back(name, value);
-  return {};
-}
+// -- reading --
 
 outcome set_ignore_unknown(builder& b, const use& x) {
-  b.may_be_unknown.insert(x.words.begin() + 1, x.words.end());
+  for (auto i = x.words.begin() + 1; i != x.words.end(); ++i)
+    b.may_be_unknown.insert(i->compare(0, 2, "--") == 0 ? i->substr(2) : *i);
   return {};
 }
 
@@ -225,38 +138,26 @@ outcome set_config(builder& b, const use& x) {
 }
 
 constexpr profile_option options[] = {
-  {"allow-compression", set_allow_compression},
   {"client", set_client},
-  {"compress", set_compress},
   {"config", set_config},
-  {"connect-retry", set_connect_retry},
-  {"connect-retry-max", set_connect_retry_max},
-  {"connect-timeout", set_seconds<&profile::connect_timeout>},
-  {"down", set_down},
-  {"explicit-exit-notify", set_explicit_exit_notify},
   {"hand-window", set_seconds<&profile::hand_window>},
   {"ignore-unknown-option", set_ignore_unknown},
+  {"inactive", set_inactive},
   {"keepalive", set_keepalive},
-  {"max-packet-size",
-   set_number<&profile::max_packet_size, min_control_packet, 2048>},
-  {"persist-tun", set_persist_tun},
+  {"persist-tun", set_flag<&profile::persist_tun>},
   {"ping", set_ping},
   {"ping-exit", set_ping_exit},
   {"ping-restart", set_ping_restart},
   {"pull", set_pull},
   {"pull-filter", add_pull_filter},
-  {"rcvbuf", set_number<&profile::rcvbuf, 0, max_seconds>},
-  {"reneg-sec", set_reneg_sec},
+  {"push-peer-info", set_flag<&profile::push_peer_info>},
   {"route-nopull", set_route_nopull},
-  {"script-security", set_number<&profile::script_security, 0, 3>},
-  {"server-poll-timeout", set_seconds<&profile::connect_timeout>},
-  {"setenv", set_setenv},
-  {"sndbuf", set_number<&profile::sndbuf, 0, max_seconds>},
+  {"session-timeout", set_session_timeout},
+  {"single-session", set_flag<&profile::single_session>},
   {"tls-client", set_tls_client},
+  {"tls-exit", set_flag<&profile::single_session>},
   {"tls-timeout", set_seconds<&profile::tls_timeout>},
   {"tran-window", set_seconds<&profile::transition_window>},
-  {"up", set_up},
-  {"verb", set_number<&profile::verbosity, 0, 11>},
 };
 
 } // namespace

@@ -1,13 +1,14 @@
-// One function per option about keys, certificates, ciphers and passwords. No
-// message repeats what a file holds.
-// spec: openvpn-wire 5.1, 8, 14
-#include <openssl/evp.h>
+// One function per option about keys and certificates of our own, and about
+// the TLS that uses them. No message repeats what a file holds.
+// spec: openvpn-wire 2.4, 2.8, 5.1
+#include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
 #include <iterator>
 #include <memory>
 
+#include "key_text.hpp"
 #include "profile_values.hpp"
 
 namespace vpn::protocol {
@@ -18,10 +19,19 @@ using outcome = option_outcome;
 using builder = profile_builder;
 using use = option_use;
 
-/// User names and passwords longer than this fit into no record.
-constexpr size_t max_credential = 1024;
+template <auto Free>
+struct freed_by {
+  template <class T>
+  void operator()(T* x) const {
+    Free(x);
+  }
+};
 
-// -- keys and certificates --
+std::string where(const use& x) {
+  return x.is_inline ? std::string{"the block"} : quoted(x.words[1]);
+}
+
+// -- certificates and private keys --
 
 bool has_pem(std::string_view text, std::string_view what) {
   constexpr std::string_view begin = "-----BEGIN ";
@@ -44,8 +54,7 @@ secret load_pem(builder& b, const use& x, std::string_view what,
     return {};
   if (has_pem(text->text(), what))
     return std::move(*text);
-  auto where = x.is_inline ? std::string{"the block"} : quoted(x.words[1]);
-  result.error = where + " holds no PEM of a "
+  result.error = where(x) + " holds no PEM of a "
                  + (what == "PRIVATE KEY" ? "private key" : "certificate");
   return {};
 }
@@ -65,19 +74,33 @@ outcome set_key(builder& b, const use& x) {
   return result;
 }
 
-std::string_view take_line(std::string_view& text) {
-  auto end = text.find('\n');
-  auto line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  while (!line.empty() && line.back() == '\r')
-    line.remove_suffix(1);
-  return line;
+/// Bytes of a file, or base64 of a block.
+outcome set_pkcs12(builder& b, const use& x) {
+  outcome result;
+  auto content = b.load(x, result);
+  if (!content)
+    return result;
+  if (x.is_inline) {
+    auto decoded = key_text::decode_base64(content->text());
+    if (!decoded)
+      return bad("the block is not base64");
+    content = std::move(*decoded);
+  }
+  auto view = content->view();
+  auto begin = view.data();
+  std::unique_ptr<PKCS12, freed_by<PKCS12_free>> parsed{
+    d2i_PKCS12(nullptr, &begin, static_cast<long>(view.size()))};
+  if (parsed == nullptr)
+    return bad(where(x) + " holds no PKCS #12");
+  b.result.tls.pkcs12 = std::move(*content);
+  return {};
 }
 
 outcome set_askpass(builder& b, const use& x) {
-  if (x.count() == 0)
-    return bad("asking for the pass phrase is not supported yet; name a file "
-               "that holds it, or use a key without one");
+  b.result.asks_passphrase = x.count() == 0 || x.words[1] == "stdin";
+  b.result.tls.key_passphrase = {};
+  if (b.result.asks_passphrase)
+    return {};
   outcome result;
   auto text = b.load(x, result);
   if (!text)
@@ -90,182 +113,77 @@ outcome set_askpass(builder& b, const use& x) {
   return {};
 }
 
-std::optional<key_direction> read_direction(const std::string& word) {
-  if (word == "0")
-    return key_direction::normal;
-  if (word == "1")
-    return key_direction::inverse;
-  return std::nullopt;
+// -- keys of the control channel --
+
+wrap_draft& wrap_of(builder& b) {
+  return b.connection().wrap;
 }
 
-outcome set_key_direction(builder& b, const use& x) {
-  auto direction = read_direction(x.words[1]);
-  if (!direction)
-    return bad(quoted(x.words[1]) + " is neither 0 nor 1");
-  b.direction = direction;
+outcome read_direction(builder& b, const std::string& word) {
+  if (word != "0" && word != "1")
+    return bad(quoted(word) + " is neither 0 nor 1");
+  wrap_of(b).direction
+    = word == "0" ? key_direction::normal : key_direction::inverse;
   return {};
 }
 
-outcome load_static_key(builder& b, const use& x, key_block& key, bool& has) {
+outcome set_key_direction(builder& b, const use& x) {
+  return read_direction(b, x.words[1]);
+}
+
+outcome load_static_key(builder& b, const use& x,
+                        std::optional<key_block>& key) {
   outcome result;
   auto text = b.load(x, result);
   if (!text)
     return result;
   auto parsed = parse_static_key(text->text());
   if (!parsed)
-    return bad((x.is_inline ? std::string{"the block"} : quoted(x.words[1]))
-               + " holds no OpenVPN static key");
+    return bad(where(x) + " holds no OpenVPN static key");
   key = *parsed;
-  has = true;
   return {};
 }
 
 outcome set_tls_auth(builder& b, const use& x) {
   if (x.count() > 1)
-    if (auto result = set_key_direction(b, {{x.words[0], x.words[2]}, {}, {}});
-        !result.error.empty())
+    if (auto result = read_direction(b, x.words[2]); !result.error.empty())
       return result;
-  return load_static_key(b, x, b.tls_auth_key, b.has_tls_auth);
+  wrap_of(b).names_auth = true;
+  return load_static_key(b, x, wrap_of(b).auth);
 }
 
 outcome set_tls_crypt(builder& b, const use& x) {
-  return load_static_key(b, x, b.tls_crypt_key, b.has_tls_crypt);
+  wrap_of(b).names_crypt = true;
+  auto result = load_static_key(b, x, wrap_of(b).crypt);
+  if (x.count() > 1 && result.error.empty())
+    return no_effect("its key has no direction, the second word is ignored");
+  return result;
 }
 
-// -- credentials --
-
-outcome set_auth_user_pass(builder& b, const use& x) {
-  if (x.count() == 0) {
-    b.result.credentials = credential_source::prompt;
-    b.result.username.clear();
-    b.result.password.clear();
-    return {};
-  }
+outcome set_tls_crypt_v2(builder& b, const use& x) {
+  auto is_for_servers = x.count() > 1;
+  if (is_for_servers && x.words[2] != "force-cookie"
+      && x.words[2] != "allow-noncookie")
+    return bad(quoted(x.words[2]) + " is not known here");
+  wrap_of(b).names_crypt_v2 = true;
   outcome result;
   auto text = b.load(x, result);
   if (!text)
     return result;
-  auto rest = text->text();
-  auto name = take_line(rest);
-  auto password = take_line(rest);
-  if (name.empty())
-    return bad("the first line must be the user name, the second the password");
-  if (name.size() > max_credential || password.size() > max_credential
-      || !is_printable(name) || !is_printable(password))
-    return bad("the user name or the password is too long or has control "
-               "characters");
-  b.result.credentials = credential_source::given;
-  b.result.username = std::string{name};
-  b.result.password = secret{password};
+  auto parsed = parse_crypt_v2_client_key(text->text());
+  if (!parsed && parse_crypt_v2_server_key(text->text()))
+    return bad(where(x)
+               + " holds a server's tls-crypt-v2 key; a client has its own, "
+                 "made from it");
+  if (!parsed)
+    return bad(where(x) + " holds no tls-crypt-v2 client key");
+  wrap_of(b).crypt_v2 = std::move(*parsed);
+  if (is_for_servers)
+    return no_effect("the second word is for servers");
   return {};
 }
 
-// -- ciphers and digests --
-
-struct evp_deleter {
-  void operator()(EVP_CIPHER* x) const { EVP_CIPHER_free(x); }
-  void operator()(EVP_MD* x) const { EVP_MD_free(x); }
-};
-
-std::string to_upper(std::string text) {
-  for (auto& c : text)
-    if (c >= 'a' && c <= 'z')
-      c = static_cast<char>(c - 'a' + 'A');
-  return text;
-}
-
-/// True for names that OpenVPN takes but this data channel does not.
-bool is_other_cipher(const std::string& upper) {
-  static constexpr std::string_view legacy[]
-    = {"NONE",        "BF-CBC",  "CAST5-CBC", "DES-CBC",
-       "DES-EDE-CBC", "RC2-CBC", "RC5-CBC",   "SEED-CBC"};
-  if (std::find(std::begin(legacy), std::end(legacy), upper)
-      != std::end(legacy))
-    return true;
-  std::unique_ptr<EVP_CIPHER, evp_deleter> cipher{
-    EVP_CIPHER_fetch(nullptr, upper.c_str(), nullptr)};
-  return cipher != nullptr;
-}
-
-outcome unknown_cipher(const std::string& name) {
-  return bad("the cipher " + quoted(name) + " is unknown");
-}
-
-outcome set_data_ciphers(builder& b, const use& x) {
-  std::vector<data_cipher> ciphers;
-  auto append = [&](data_cipher cipher) {
-    if (std::find(ciphers.begin(), ciphers.end(), cipher) == ciphers.end())
-      ciphers.push_back(cipher);
-  };
-  std::string left_out;
-  std::string_view rest = x.words[1];
-  for (auto more = true; more;) {
-    auto end = rest.find(':');
-    std::string name{rest.substr(0, end)};
-    more = end != std::string_view::npos;
-    rest.remove_prefix(more ? end + 1 : rest.size());
-    auto optional = !name.empty() && name.front() == '?';
-    auto upper = to_upper(optional ? name.substr(1) : name);
-    if (auto cipher = parse_data_cipher(upper)) {
-      append(*cipher);
-    } else if (upper == "DEFAULT") {
-      append(data_cipher::aes_256_gcm);
-      append(data_cipher::aes_128_gcm);
-      append(data_cipher::chacha20_poly1305);
-    } else if (!optional) {
-      if (!is_other_cipher(upper))
-        return unknown_cipher(name);
-      left_out += (left_out.empty() ? "" : ", ") + upper;
-    }
-  }
-  if (ciphers.empty())
-    return bad("it names no cipher this program has: AES-256-GCM, "
-               "AES-192-GCM, AES-128-GCM, CHACHA20-POLY1305");
-  b.ciphers = std::move(ciphers);
-  if (left_out.empty())
-    return {};
-  return no_effect("these ciphers are not supported and left out: " + left_out);
-}
-
-outcome set_data_ciphers_fallback(builder& b, const use& x) {
-  auto upper = to_upper(x.words[1]);
-  if (auto cipher = parse_data_cipher(upper)) {
-    b.result.pull.fallback = cipher;
-    return {};
-  }
-  if (!is_other_cipher(upper))
-    return unknown_cipher(x.words[1]);
-  return no_effect("the cipher " + upper
-                   + " is not supported; servers that cannot negotiate are "
-                     "out of reach");
-}
-
-outcome set_cipher(builder& b, const use& x) {
-  auto upper = to_upper(x.words[1]);
-  b.old_cipher = parse_data_cipher(upper);
-  if (b.old_cipher)
-    return no_effect("it counts only with servers that cannot negotiate; see "
-                     "`data-ciphers`");
-  if (!is_other_cipher(upper))
-    return unknown_cipher(x.words[1]);
-  return no_effect("the cipher " + upper
-                   + " is not supported; one of `data-ciphers` is negotiated");
-}
-
-outcome set_auth(builder& b, const use& x) {
-  auto upper = to_upper(x.words[1]);
-  if (upper == "NONE") {
-    b.result.auth = "none";
-    return {};
-  }
-  std::unique_ptr<EVP_MD, evp_deleter> digest{
-    EVP_MD_fetch(nullptr, x.words[1].c_str(), nullptr)};
-  if (digest == nullptr || EVP_MD_get_size(digest.get()) <= 0
-      || x.words[1].size() > 64)
-    return bad("the digest " + quoted(x.words[1]) + " is unknown");
-  b.result.auth = x.words[1];
-  return {};
-}
+// -- parameters of TLS --
 
 /// OpenVPN's lists have the standard's names with hyphens, OpenSSL's own names
 /// and OpenSSL's keywords.
@@ -299,6 +217,34 @@ outcome set_tls_ciphersuites(builder& b, const use& x) {
   return {};
 }
 
+bool is_known_group(SSL_CTX* ctx, const std::string& name) {
+  return is_word(name, "-_")
+         && SSL_CTX_set1_groups_list(ctx, name.c_str()) == 1;
+}
+
+outcome set_tls_groups(builder& b, const use& x) {
+  std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> ctx{
+    SSL_CTX_new(TLS_client_method())};
+  if (ctx == nullptr)
+    return bad("the TLS library cannot say which groups it has");
+  std::string list, left_out;
+  std::string_view rest = x.words[1];
+  while (!rest.empty()) {
+    std::string name{rest.substr(0, rest.find(':'))};
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+    auto& out = is_known_group(ctx.get(), name) ? list : left_out;
+    out += (out.empty() ? "" : ":") + name;
+  }
+  if (list.empty())
+    return bad("it names no group that the TLS library has, such as X25519 or "
+               "P-256");
+  b.result.tls.groups = list;
+  if (left_out.empty())
+    return {};
+  return no_effect("these groups are unknown and left out: "
+                   + quoted(left_out));
+}
+
 constexpr int tls_1_2 = 0x0303;
 constexpr int tls_1_3 = 0x0304;
 
@@ -317,6 +263,9 @@ outcome set_version_min(builder& b, const use& x) {
   if (x.count() > 1 && x.words[2] != "or-highest")
     return bad(quoted(x.words[2]) + " is not known here");
   auto version = read_version(x.words[1]);
+  // A version of the future.
+  if (version == 0 && x.count() > 1)
+    version = tls_1_3;
   if (version == 0)
     return bad(quoted(x.words[1]) + " is not a version of TLS");
   b.result.tls.min_version = std::max(version, tls_1_2);
@@ -333,57 +282,22 @@ outcome set_version_max(builder& b, const use& x) {
   return {};
 }
 
-// -- whom to trust --
-
-outcome set_remote_cert_tls(builder& b, const use& x) {
-  if (x.words[1] == "server")
-    b.result.tls.usage = peer_usage::server;
-  else if (x.words[1] == "client")
-    b.result.tls.usage = peer_usage::client;
-  else
-    return bad(quoted(x.words[1]) + " is neither server nor client");
-  return {};
-}
-
-outcome set_verify_x509_name(builder& b, const use& x) {
-  auto check = name_check::subject;
-  if (x.count() > 1) {
-    if (x.words[2] == "name")
-      check = name_check::name;
-    else if (x.words[2] == "name-prefix")
-      check = name_check::name_prefix;
-    else if (x.words[2] != "subject")
-      return bad(quoted(x.words[2])
-                 + " is neither subject nor name nor name-prefix");
-  }
-  if (x.words[1].empty())
-    return bad("an empty name would fit everybody");
-  b.result.tls.check = check;
-  b.result.tls.expected_name = x.words[1];
-  return {};
-}
-
 constexpr profile_option options[] = {
   {"askpass", set_askpass},
-  {"auth", set_auth},
-  {"auth-user-pass", set_auth_user_pass},
   {"ca", set_certificate<&tls_config::ca>},
   {"cert", set_certificate<&tls_config::cert>},
-  {"cipher", set_cipher},
-  {"data-ciphers", set_data_ciphers},
-  {"data-ciphers-fallback", set_data_ciphers_fallback},
   {"extra-certs", set_certificate<&tls_config::extra_certs>},
   {"key", set_key},
   {"key-direction", set_key_direction},
-  {"ncp-ciphers", set_data_ciphers},
-  {"remote-cert-tls", set_remote_cert_tls},
+  {"pkcs12", set_pkcs12},
   {"tls-auth", set_tls_auth},
   {"tls-cipher", set_tls_cipher},
   {"tls-ciphersuites", set_tls_ciphersuites},
   {"tls-crypt", set_tls_crypt},
+  {"tls-crypt-v2", set_tls_crypt_v2},
+  {"tls-groups", set_tls_groups},
   {"tls-version-max", set_version_max},
   {"tls-version-min", set_version_min},
-  {"verify-x509-name", set_verify_x509_name},
 };
 
 } // namespace

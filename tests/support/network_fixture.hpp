@@ -104,8 +104,7 @@ struct network_fixture : loop_fixture {
     auto observer = own(sys.spawn(transport_observer, &facts));
     auto upper = own(sys.spawn(collector, &above));
     network = own(actors::spawn_network(sys, &loop, received, net, observer));
-    caf::anon_send(network, atom::attach_v,
-                   actors::batch_up_actor{upper});
+    caf::anon_send(network, atom::attach_v, actors::batch_up_actor{upper});
     caf::anon_send(network, atom::start_v);
   }
 
@@ -143,6 +142,13 @@ struct network_fixture : loop_fixture {
       return true;
     CAF_MESSAGE(text);
     return false;
+  }
+
+  /// Ends one NETWORK of several.
+  void end_of(const actors::network_actor& x) {
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+    self->wait_for(x);
+    finish_round();
   }
 
   /// Sends it down in one message.

@@ -30,6 +30,30 @@ inline const char* private_key_text() {
          "-----END PRIVATE KEY-----\n";
 }
 
+/// A client's key of tls-crypt-v2: zeros, and a wrapped key of zeros that has
+/// the right length.
+inline std::string crypt_v2_key_text() {
+  std::string result = "-----BEGIN OpenVPN tls-crypt-v2 client key-----\n";
+  // 256 + 290 bytes, the last two of them 01 22, in base64.
+  for (int i = 0; i < 18; ++i)
+    result += std::string(40, 'A') + "\n";
+  return result + "AAAAAAEi\n-----END OpenVPN tls-crypt-v2 client key-----\n";
+}
+
+inline const char* revocation_text() {
+  return "-----BEGIN X509 CRL-----\n"
+         "MIIBszCCAVmgAwIBAgIUbm90LWEtY2VydGlmaWNhdGUwCgYIKoZIzj0EAwIwLzEt\n"
+         "-----END X509 CRL-----\n";
+}
+
+/// As `openssl x509 -fingerprint` prints it; `size` bytes that are all equal.
+inline std::string fingerprint_text(size_t size, const std::string& byte) {
+  auto result = byte;
+  for (size_t i = 1; i < size; ++i)
+    result += ":" + byte;
+  return result;
+}
+
 inline std::string block(const std::string& tag, const std::string& text) {
   return "<" + tag + ">\n" + text + "</" + tag + ">\n";
 }
@@ -99,6 +123,8 @@ public:
              {"client.pem", certificate_text()},
              {"client.key", private_key_text()},
              {"ta.key", static_key_text()},
+             {"v2.key", crypt_v2_key_text()},
+             {"crl.pem", revocation_text()},
              {"login", "alice\nhunter2hunter2\n"},
              {"name", "alice\n"},
              {"nothing", ""},
@@ -121,6 +147,19 @@ public:
 private:
   std::map<std::string, std::string> files_;
 };
+
+/// What comes of a text and the usual files.
+inline vpn::expected<vpn::protocol::profile,
+                     std::vector<vpn::protocol::config_error>>
+try_profile(const std::string& text) {
+  fake_files files;
+  return vpn::protocol::parse_profile(text, "test.ovpn", files.reader());
+}
+
+/// The minimal profile with more lines.
+inline std::string minimal_profile_with(const std::string& lines) {
+  return minimal_profile() + lines + "\n";
+}
 
 /// All errors, one per line.
 inline std::string text_of(const std::vector<vpn::protocol::config_error>& xs) {

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "vpn/actors/interfaces.hpp"
+#include "vpn/protocol/proxy_config.hpp"
+
+#include <memory>
 
 namespace vpn::actors {
 
@@ -17,7 +20,26 @@ struct network_config {
   /// whatever the kernel finds right.
   uint32_t sndbuf = 0;
   uint32_t rcvbuf = 0;
-  /// TCP: how long connecting may take.
+  /// `bind ipv6only`.
+  bool ipv6_only = false;
+  /// `float`, UDP only. Without it the kernel drops what comes from another
+  /// address than `remote`. With it packets of any address go up, where they
+  /// must authenticate like all others; ours still go to `remote`. So a server
+  /// that answers from a second address is heard, one that has moved away from
+  /// the first is not followed: the session restarts when its timers end.
+  /// Through a SOCKS proxy the same holds for the address that the proxy names.
+  bool floats = false;
+  /// `mark`, zero for none; `bind-dev`, empty for none.
+  uint32_t mark = 0;
+  std::string bind_device;
+  bool tcp_nodelay = false;
+  /// With a proxy `remote` is the proxy's address. An HTTP proxy and TCP
+  /// through SOCKS5 are told the server's name, `target_host` and
+  /// `target_port`; datagrams through SOCKS5 need its IPv4 address, `target`.
+  std::shared_ptr<const protocol::proxy_config> proxy;
+  std::string target_host, target_port;
+  endpoint target;
+  /// TCP: how long connecting may take, with the proxy's answer.
   duration connect_timeout = std::chrono::seconds{120};
 };
 

@@ -32,7 +32,8 @@ struct option_info {
   bool inline_file = false;
   /// May be pushed by a server.
   bool pushable = false;
-  /// Why it is ignored or refused, and what to do instead.
+  /// What it does, or why it does nothing. Otherwise why it is ignored or
+  /// refused, and what to do instead.
   const char* note = "";
 };
 
