@@ -25,19 +25,21 @@ void control_state::drain() { // every handler ends here; nothing else sends
 }
 
 layer_status control_state::status() const {
-  return {name, "queued " + std::to_string(stream->queued())
-                  + " bytes, dropped [" + drops.text() + "]"};
+  return {name,
+          "queued " + std::to_string(stream->queued()) + " bytes, dropped ["
+            + drops.text() + "]",
+          {}};
 }
 
 control_actor::behavior_type
 control(control_actor::stateful_pointer<control_state> self, uint8_t key_id,
-        protocol::opening how, message_sink_actor below,
+        protocol::opening how, bool v3, message_sink_actor below,
         negotiation_observer_actor observer) {
   install_handlers(self);
   auto& st = self->state;
   st.self = self;
   st.key_id = key_id;
-  st.stream.emplace(how);
+  st.stream.emplace(how, v3);
   st.below = std::move(below);
   st.observer = std::move(observer);
   return {

@@ -37,8 +37,9 @@ class data_channel_impl final
 public:
   data_channel_impl(caf::actor_config& cfg, io_loop* home, pool_ptr sealed,
                     const clock_source* clock, batch_down_actor wire,
-                    data_observer_actor observer)
+                    data_observer_actor observer, const random_source& random)
     : homed(cfg, home) {
+    state.channel = protocol::data_channel{{}, random};
     state.sealed = std::move(sealed);
     state.clock = clock;
     state.wire = std::move(wire);
@@ -60,6 +61,9 @@ public:
         state.channel.configure(cfg, state.clock->now());
         drain();
       },
+      [this](atom::leave) {
+        leave();
+      },
       [this](atom::timeout) {
         state.timer.fired();
         state.channel.handle_timeout(state.clock->now());
@@ -71,7 +75,7 @@ public:
       },
       // path: outbound 2/4
       [this](atom::down, batch_ptr& batch) {
-        transmit(*batch);
+        transmit(std::move(batch));
       },
       [this](atom::install, const data_key_box& box) -> caf::result<uint8_t> {
         return install(*box.spec);
@@ -104,21 +108,39 @@ private:
     drain();
   }
 
-  void transmit(packet_batch& batch) {
+  void transmit(batch_ptr batch) {
     auto now = state.clock->now();
     while (true) {
       if (!state.open && !(state.open = state.sealed->get())) {
         // Back-pressure failed to hold TUN: what is left is lost here.
-        state.channel.drop_rest(batch);
+        state.channel.drop_rest(*batch);
         break;
       }
-      if (state.channel.seal(batch, *state.open, now))
+      if (state.channel.seal(*batch, *state.open, now))
         break;
       flush();
     }
     if (home() == nullptr)
       flush();
+    answer(std::move(batch));
     drain();
+  }
+
+  /// What stays here is answered in the batch that brought it: no more answers
+  /// wait for TUN than it has given us packets.
+  void answer(batch_ptr batch) {
+    batch->clear();
+    if (state.tun && state.channel.poll_answer(*batch))
+      send(state.tun, atom::up_v, std::move(batch));
+  }
+
+  /// Nobody knows how long this session goes on: the goodbye waits neither for
+  /// other packets nor for the end of the round.
+  void leave() {
+    flush();
+    state.channel.queue_exit();
+    drain();
+    flush();
   }
 
   void flush() {
@@ -165,19 +187,26 @@ private:
               + std::to_string(x.bytes_sealed) + ", pings in "
               + std::to_string(x.pings_received) + ", out "
               + std::to_string(x.pings_sent) + ", dropped [" + x.drops.text()
-              + "]"};
+              + "]",
+            {{"tun_read_bytes", x.bytes_sealed},
+             {"tun_write_bytes", x.bytes_opened},
+             {"auth_read_bytes", x.bytes_authenticated},
+             {"tun_read_packets", x.packets_sealed},
+             {"tun_write_packets", x.packets_opened},
+             {"ipv6_refused", x.ipv6_refused},
+             {"dropped_packets", x.drops.total()}}};
   }
 };
 
 } // namespace
 
-data_channel_actor spawn_data_channel(caf::actor_system& sys, io_loop* home,
-                                      pool_ptr sealed,
-                                      const clock_source* clock,
-                                      batch_down_actor wire,
-                                      data_observer_actor observer) {
+data_channel_actor
+spawn_data_channel(caf::actor_system& sys, io_loop* home, pool_ptr sealed,
+                   const clock_source* clock, batch_down_actor wire,
+                   data_observer_actor observer, random_source random) {
   return sys.spawn<data_channel_impl>(home, std::move(sealed), clock,
-                                      std::move(wire), std::move(observer));
+                                      std::move(wire), std::move(observer),
+                                      std::move(random));
 }
 
 } // namespace vpn::actors

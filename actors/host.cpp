@@ -1,3 +1,5 @@
+// HOST: the device, and what hangs on it. Detached, since netlink and D-Bus
+// block.
 #include "vpn/actors/host.hpp"
 
 #include "vpn/actors/handlers.hpp"
@@ -8,62 +10,132 @@
 #include <memory>
 
 #include "tun_device.hpp"
+#include <net/if.h>
 
 namespace vpn::actors {
 
 namespace {
 
-struct host_state {
-  static inline const char* name = "host";
-  host_state() = default;
-  std::unique_ptr<host_network> network;
+using protocol::tunnel_config;
+
+class tunnel_host {
+public:
+  explicit tunnel_host(const host_config& cfg)
+    : network_(cfg.log, cfg.journal),
+      names_(cfg.dns, cfg.log) {}
+
+  tunnel_device apply(const tunnel_config& cfg);
+  routes_result add_routes();
+  layer_status undo();
+
+private:
+  failure open(const tunnel_config& cfg);
+
+  host_network network_;
+  host_dns names_;
+  tunnel_config wanted_;
+  /// Stays open until `undo`, so that another tunnel may take it over.
+  tunnel_device device_;
 };
 
-tunnel_device apply(host_network& network, const protocol::tunnel_config& cfg) {
-  tunnel_device result;
-  if (cfg.device == "null")
-    return result;
+/// Keeps a device that will do, else opens one.
+failure tunnel_host::open(const tunnel_config& cfg) {
+  if (device_.fd && cfg.device == wanted_.device)
+    return {reason::none, {}};
+  undo();
   auto opened = open_tun({cfg.device, true});
-  if (!opened) {
-    result.what = opened.error();
+  if (!opened)
+    return opened.error();
+  device_.name = opened->name;
+  device_.vnet_header = opened->vnet_hdr;
+  device_.tso = opened->tso;
+  device_.uso = opened->uso;
+  device_.fd = std::make_shared<const unique_fd>(std::move(opened->fd));
+  return {reason::none, {}};
+}
+
+tunnel_device tunnel_host::apply(const tunnel_config& cfg) {
+  tunnel_device result;
+  if (cfg.device == "null") {
+    undo();
     return result;
   }
-  auto warnings = network.apply(cfg, opened->name);
+  auto failed = open(cfg);
+  if (failed.why == reason::none) {
+    wanted_ = cfg;
+    auto warnings = network_.apply(cfg, device_.name);
+    if (warnings) {
+      result = device_;
+      result.warnings = std::move(*warnings);
+      return result;
+    }
+    failed = warnings.error();
+  }
+  undo();
+  result.what = std::move(failed);
+  return result;
+}
+
+routes_result tunnel_host::add_routes() {
+  routes_result result;
+  if (!device_.fd)
+    return result;
+  auto warnings = network_.add_routes();
   if (!warnings) {
+    undo();
     result.what = warnings.error();
     return result;
   }
   result.warnings = std::move(*warnings);
-  result.name = opened->name;
-  result.vnet_header = opened->vnet_hdr;
-  result.tso = opened->tso;
-  result.uso = opened->uso;
-  result.fd = std::make_shared<const unique_fd>(std::move(opened->fd));
+  names_.undo();
+  if (wanted_.dns_noexec || wanted_.dns.empty())
+    return result;
+  // A tunnel without its names is better than none.
+  auto named = names_.apply(wanted_.dns, device_.name,
+                            if_nametoindex(device_.name.c_str()));
+  if (!named)
+    result.warnings.push_back("DNS is not set: " + named.error().text);
+  else
+    result.warnings.insert(result.warnings.end(), named->begin(), named->end());
   return result;
 }
 
+layer_status tunnel_host::undo() {
+  names_.undo();
+  network_.undo();
+  device_ = {};
+  return {
+    "host", "changes left " + std::to_string(network_.journal().size()), {}};
+}
+
+struct host_state {
+  static inline const char* name = "host";
+  host_state() = default;
+  std::unique_ptr<tunnel_host> tunnel;
+};
+
 host_actor::behavior_type host(host_actor::stateful_pointer<host_state> self,
-                               change_log log) {
+                               const host_config& cfg) {
   install_handlers(self);
   auto& st = self->state;
-  st.network = std::make_unique<host_network>(std::move(log));
+  st.tunnel = std::make_unique<tunnel_host>(cfg);
   return {
-    [&st](atom::apply, const protocol::tunnel_config& cfg) {
-      return apply(*st.network, cfg);
+    [&st](atom::apply, const tunnel_config& x) {
+      return st.tunnel->apply(x);
+    },
+    [&st](atom::route) {
+      return st.tunnel->add_routes();
     },
     [&st](atom::undo) {
-      st.network->undo();
-      return layer_status{host_state::name,
-                          "changes left "
-                            + std::to_string(st.network->journal().size())};
+      return st.tunnel->undo();
     },
   };
 }
 
 } // namespace
 
-host_actor spawn_host(caf::actor_system& sys, change_log log) {
-  return sys.spawn<caf::detached>(host, std::move(log));
+host_actor spawn_host(caf::actor_system& sys, host_config cfg) {
+  return sys.spawn<caf::detached>(host, std::move(cfg));
 }
 
 } // namespace vpn::actors

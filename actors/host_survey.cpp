@@ -35,7 +35,8 @@ bool takes_server_in(const setup_context& context) {
   auto holds = [&](const ip_prefix& x) {
     return is_valid(x) && contains(x, server);
   };
-  if (context.redirects(server.kind))
+  if (context.redirects(server.kind)
+      || (tunnel.redirect.is_private && server.kind == family::v4))
     return true;
   if ((tunnel.address4 && holds(*tunnel.address4))
       || (tunnel.address6 && holds(*tunnel.address6)))
@@ -94,7 +95,8 @@ outcome find_server(setup_context& context, host_survey& out) {
 
 } // namespace
 
-expected<host_survey, failure> survey_host(setup_context& context) {
+expected<host_survey, failure>
+survey_host(setup_context& context, const std::optional<host_survey>& earlier) {
   host_survey result;
   auto default4 = find_default(context, family::v4);
   if (!default4)
@@ -104,6 +106,12 @@ expected<host_survey, failure> survey_host(setup_context& context) {
   // A kernel without IPv6 cannot list its routes, and has none.
   if (auto default6 = find_default(context, family::v6); default6)
     result.default6 = std::move(*default6);
+  if (earlier) {
+    if (!result.default4)
+      result.default4 = earlier->default4;
+    if (!result.default6)
+      result.default6 = earlier->default6;
+  }
   if (auto found = find_server(context, result); !found)
     return found.error();
   return result;

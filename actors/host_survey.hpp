@@ -21,7 +21,9 @@ struct host_survey {
   }
 };
 
-/// Asks the kernel; changes nothing.
-expected<host_survey, failure> survey_host(setup_context& context);
+/// Asks the kernel; changes nothing. What a tunnel that still stands has
+/// hidden is taken from `earlier`.
+expected<host_survey, failure>
+survey_host(setup_context& context, const std::optional<host_survey>& earlier);
 
 } // namespace vpn::actors

@@ -21,6 +21,9 @@ struct muxer_state {
   mux_observer_actor observer;
   data_upper_actor data;
   std::array<control_sink_actor, 8> negotiations;
+  /// CONTROL of key id 0, and the payload size it was told.
+  payload_limit_actor first_control;
+  size_t first_limit = 0;
   error_counters drops;
   uint64_t control_in = 0, control_out = 0;
 };
@@ -54,9 +57,14 @@ public:
       [this](atom::detach, uint8_t key_id) {
         state.mux->detach(key_id);
         state.negotiations[key_id & 7] = nullptr;
+        if ((key_id & 7) == 0)
+          state.first_control = nullptr;
       },
       [this](atom::allow, uint8_t key_id) {
         state.mux->allow_soft_reset(key_id);
+      },
+      [this](atom::install, const control_key_box& x) {
+        return install(x);
       },
       // path: inbound 2/4
       [this](atom::up, batch_ptr& batch) {
@@ -82,17 +90,43 @@ private:
   void add_negotiation(uint8_t key_id, const control_sink_actor& reliable,
                        const payload_limit_actor& control) {
     state.negotiations[key_id & 7] = reliable;
-    send(control,
-         payload_limit{static_cast<uint32_t>(state.mux->max_payload())});
+    auto limit = state.mux->max_payload(key_id);
+    send(control, payload_limit{static_cast<uint32_t>(limit)});
+    if ((key_id & 7) == 0) {
+      state.first_control = control;
+      state.first_limit = limit;
+    }
     for (auto& pkt : state.mux->attach(key_id))
       deliver(std::move(pkt));
   }
 
+  /// A wrapped client key takes room in the first TLS bytes and in no others;
+  /// CONTROL hears of it before it cuts the next ones.
+  void update_limit() {
+    auto limit = state.mux->max_payload(0);
+    if (!state.first_control || limit == state.first_limit)
+      return;
+    state.first_limit = limit;
+    send(state.first_control, payload_limit{static_cast<uint32_t>(limit)});
+  }
+
+  control_key_installed install(const control_key_box& x) {
+    if (!x.exported)
+      return {false};
+    auto ok = state.mux->install_dynamic_key(*x.exported);
+    if (!ok)
+      state.drops.count(ok.error());
+    return {static_cast<bool>(ok)};
+  }
+
   void transmit(protocol::control_packet pkt) {
+    auto key_id = pkt.key_id;
     control_datagram wrapped;
     wrapped.data = state.mux->seal(std::move(pkt), state.clock->now());
+    update_limit();
     if (wrapped.data.empty()) {
-      state.drops.count(errc::tls_failed);
+      state.drops.count(state.mux->superseded(key_id) ? errc::bad_key_id
+                                                      : errc::tls_failed);
       return;
     }
     ++state.control_out;
@@ -123,6 +157,7 @@ private:
       if (auto* x = std::get_if<protocol::mux_delivery>(&*event)) {
         if (state.data)
           send<caf::message_priority::high>(state.data, atom::heard_v);
+        update_limit();
         deliver(std::move(x->packet));
       } else if (auto* y = std::get_if<protocol::mux_soft_reset>(&*event)) {
         send(state.observer, soft_reset_seen{y->key_id});
@@ -139,9 +174,13 @@ private:
   }
 
   layer_status status() const {
-    return {muxer_state::name, "control in " + std::to_string(state.control_in)
-                                 + ", out " + std::to_string(state.control_out)
-                                 + ", dropped [" + state.drops.text() + "]"};
+    return {muxer_state::name,
+            "control in " + std::to_string(state.control_in) + ", out "
+              + std::to_string(state.control_out) + ", dropped ["
+              + state.drops.text() + "]",
+            {{"control_in", state.control_in},
+             {"control_out", state.control_out},
+             {"control_dropped", state.drops.total()}}};
   }
 };
 

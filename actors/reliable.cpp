@@ -49,9 +49,11 @@ void reliable_state::send_again() {
 }
 
 layer_status reliable_state::status() const {
-  return {name, "in flight " + std::to_string(link.in_flight())
-                  + ", retransmitted " + std::to_string(link.retransmits())
-                  + ", dropped [" + drops.text() + "]"};
+  return {name,
+          "in flight " + std::to_string(link.in_flight()) + ", retransmitted "
+            + std::to_string(link.retransmits()) + ", dropped [" + drops.text()
+            + "]",
+          {{"control_retransmitted", link.retransmits()}}};
 }
 
 reliable_actor::behavior_type

@@ -43,12 +43,9 @@ outcome route_setup::exempt_server() {
     return done;
   auto& way = *before_.to_server;
   auto& server = context_.tunnel.server.address;
-  auto& old = before_.default_route(server.kind);
-  // A default route without a gateway (PPP) makes everybody look like a
-  // neighbour; that one is about to be replaced.
-  auto by_default = old && !old->gateway.defined() && old->device == way.device;
-  if (context_.tunnel.redirect.local && context_.redirects(server.kind)
-      && !way.gateway.defined() && !by_default)
+  auto& flags = context_.tunnel.redirect;
+  if ((flags.local || flags.autolocal) && context_.redirects(server.kind)
+      && server_is_neighbour(way))
     return done;
   auto name = context_.name_of(way.device);
   if (!name)
@@ -65,6 +62,46 @@ outcome route_setup::add_pushed_routes() {
   for (auto& x : context_.tunnel.routes)
     if (auto result = add(x); !result)
       return result;
+  return done;
+}
+
+/// The networks next to the host go into the tunnel in two halves each, which
+/// win against the whole. Its gateway stays a neighbour: the way to the server
+/// leads over it.
+outcome route_setup::block_local() {
+  auto& old = before_.default4;
+  if (!context_.tunnel.redirect.block_local || !old)
+    return done;
+  auto name = context_.name_of(old->device);
+  auto all = context_.kernel.addresses();
+  if (!name || !all) {
+    context_.warn("block-local is skipped: the host's networks are not known");
+    return done;
+  }
+  if (old->gateway.defined()) {
+    host_change x;
+    x.prefix = host_prefix(old->gateway);
+    x.device = *name;
+    x.device_index = old->device;
+    if (auto result = make(std::move(x), strictness::may_be_skipped); !result)
+      return result;
+  }
+  for (auto& y : *all) {
+    if (y.device != old->device || y.address.address.kind != family::v4
+        || y.address.length == 0 || y.address.length > 30)
+      continue;
+    auto half = ip_prefix{network_of(y.address),
+                          static_cast<uint8_t>(y.address.length + 1)};
+    auto bit = y.address.length;
+    for (auto high : {false, true}) {
+      if (high)
+        half.address.octets[bit / 8U]
+          |= static_cast<uint8_t>(0x80U >> (bit % 8U));
+      if (auto result = make(through_tunnel(half), strictness::may_be_skipped);
+          !result)
+        return result;
+    }
+  }
   return done;
 }
 
@@ -196,6 +233,14 @@ bool route_setup::choose_explicit_gateway(const ip_address& gateway,
   out.device = *name;
   out.device_index = hop->device;
   return true;
+}
+
+bool route_setup::server_is_neighbour(const kernel_route& way) const {
+  // A default route without a gateway (PPP) makes everybody look like a
+  // neighbour; that one is about to be replaced.
+  auto& old = before_.default_route(context_.tunnel.server.address.kind);
+  auto by_default = old && !old->gateway.defined() && old->device == way.device;
+  return !way.gateway.defined() && !by_default;
 }
 
 /// Only the best one: others have a metric and lose against ours.

@@ -12,14 +12,18 @@ namespace vpn::actors {
 
 class route_setup {
 public:
-  route_setup(setup_context& context, const host_survey& before)
+  /// `made` holds the routes of this tunnel so far.
+  route_setup(setup_context& context, const host_survey& before,
+              std::vector<host_change>& made)
     : context_(context),
-      before_(before) {}
+      before_(before),
+      made_(made) {}
 
   // -- commands, in this order; addresses come after the first --
 
   outcome exempt_server();
   outcome add_pushed_routes();
+  outcome block_local();
   outcome redirect_v4();
   outcome redirect_v6();
 
@@ -31,6 +35,7 @@ private:
   bool choose_gateway(const protocol::route_config& x, host_change& out);
   bool choose_net_gateway(host_change& out);
   bool choose_explicit_gateway(const ip_address& gateway, host_change& out);
+  bool server_is_neighbour(const kernel_route& way) const;
   outcome remove_default();
   ip_address tunnel_gateway(family kind) const;
   host_change through_tunnel(const ip_prefix& destination) const;
@@ -38,7 +43,7 @@ private:
 
   setup_context& context_;
   const host_survey& before_;
-  std::vector<host_change> made_;
+  std::vector<host_change>& made_;
 };
 
 } // namespace vpn::actors

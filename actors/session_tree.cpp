@@ -55,20 +55,22 @@ void session_tree::kill() {
 }
 
 session_tree spawn_tree(caf::actor_system& sys, const supervisor_config& cfg,
+                        const protocol::connection_settings& settings,
                         const network_config& network,
                         const supervisor_actor& supervisor) {
   session_tree tree;
   tree.network = cfg.parts.spawn_network(network, supervisor);
   auto args = std::make_shared<muxer_arguments>();
   args->mux.self = cfg.session.self;
-  args->mux.wrap = cfg.wrap;
-  args->mux.max_packet_size = cfg.max_packet_size;
+  args->mux.wrap = settings.wrap;
+  args->mux.max_packet_size = settings.max_packet_size;
   args->mux.ip_overhead = network.remote.address.kind == family::v6 ? 48 : 28;
   args->random = cfg.random;
   tree.muxer
     = spawn_muxer(sys, cfg.loop, args, cfg.clock, tree.network, supervisor);
+  tree.v3 = settings.wrap.mode == protocol::wrap_mode::tls_crypt_v2;
   tree.data = spawn_data_channel(sys, cfg.loop, cfg.pools.sealed, cfg.clock,
-                                 tree.muxer, supervisor);
+                                 tree.muxer, supervisor, cfg.random);
   tree.tun = cfg.parts.spawn_tun(tree.data, supervisor);
   // The way up. Handles form a ring; `kill` breaks it.
   caf::anon_send(tree.data, atom::attach_v, batch_up_actor{tree.tun});
@@ -87,7 +89,8 @@ void add_negotiation(caf::actor_system& sys, session_tree& tree,
   link.key_id = what.key_id;
   layers.reliable = sys.spawn(reliable, link, cfg.clock, tree.muxer);
   layers.control
-    = sys.spawn(control, what.key_id, what.how, layers.reliable, supervisor);
+    = sys.spawn(control, what.key_id, what.how, tree.v3 && what.key_id == 0,
+                layers.reliable, supervisor);
   auto args = std::make_shared<tls_arguments>();
   args->negotiation.self = session.self;
   args->negotiation.key_id = what.key_id;
@@ -97,9 +100,10 @@ void add_negotiation(caf::actor_system& sys, session_tree& tree,
   args->negotiation.password = session.password;
   args->negotiation.peer_info = session.peer_info;
   args->negotiation.hand_window = session.hand_window;
+  args->negotiation.confirm_peer = session.asks_about_peer;
   args->random = cfg.random;
-  layers.tls
-    = sys.spawn(tls, args, cfg.clock, layers.control, tree.data, supervisor);
+  layers.tls = sys.spawn(tls, args, cfg.clock, layers.control, tree.data,
+                         tree.muxer, supervisor);
   // Top-down, so that nobody hears a packet before it knows where to pass it.
   caf::anon_send(layers.control, atom::attach_v, control_top_actor{layers.tls});
   caf::anon_send(layers.reliable, atom::attach_v,
@@ -123,8 +127,7 @@ void remove_negotiation(session_tree& tree, uint8_t key_id) {
 }
 
 outer_parts system_parts(caf::actor_system& sys, io_loop& loop,
-                         data_pools pools,
-                         std::function<void(const std::string&)> log) {
+                         data_pools pools, host_config host) {
   outer_parts result;
   result.spawn_network = [&sys, &loop, pools](const network_config& cfg,
                                               transport_observer_actor hdl) {
@@ -134,8 +137,8 @@ outer_parts system_parts(caf::actor_system& sys, io_loop& loop,
                                           device_observer_actor observer) {
     return spawn_tun(sys, &loop, pools, std::move(below), std::move(observer));
   };
-  result.spawn_host = [&sys, log] {
-    return spawn_host(sys, log);
+  result.spawn_host = [&sys, host] {
+    return spawn_host(sys, host);
   };
   result.spawn_resolver = [&sys] {
     return spawn_resolver(sys);

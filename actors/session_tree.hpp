@@ -23,6 +23,8 @@ struct session_tree {
   muxer_actor muxer;
   data_channel_actor data;
   tun_actor tun;
+  /// The reset is a HARD_RESET_CLIENT_V3: tls-crypt-v2.
+  bool v3 = false;
   std::map<uint8_t, negotiation_layers> negotiations;
 
   /// Calls `f` with each layer that exists, as a `layer_actor`, top-down in the
@@ -34,6 +36,7 @@ struct session_tree {
 
 /// NETWORK, MUXER, DATA CHANNEL and TUN, wired; nothing is started yet.
 session_tree spawn_tree(caf::actor_system& sys, const supervisor_config& cfg,
+                        const protocol::connection_settings& settings,
                         const network_config& network,
                         const supervisor_actor& supervisor);
 

@@ -9,13 +9,6 @@ namespace vpn::actors {
 using protocol::phase;
 using protocol::session_notice;
 
-namespace {
-
-/// A name look-up.
-constexpr auto resolve_limit = std::chrono::seconds{30};
-
-} // namespace
-
 supervisor_actor supervisor_state::handle() {
   return supervisor_actor{self};
 }
@@ -27,127 +20,13 @@ void supervisor_state::start() {
     return;
   host = cfg->parts.spawn_host();
   if (cfg->session.self == protocol::role::server) {
-    connect(cfg->network.remote, cfg->network.tcp);
+    connect(cfg->network.remote);
     return;
   }
   resolver = cfg->parts.spawn_resolver();
-  plan.emplace(cfg->plan);
+  plan.emplace(cfg->plan, cfg->random);
+  creds = protocol::credentials{cfg->credentials};
   next_try({});
-}
-
-void supervisor_state::next_try(duration at_least) {
-  auto step = plan->next_step(at_least);
-  if (!step) {
-    // What went wrong was told when it happened; its reason ends the session.
-    finish({last_reason, {}});
-    return;
-  }
-  if (last_reason != reason::none || restarting) {
-    note("SIGUSR1[" + (restarting ? "hard" : "soft," + to_string(last_reason))
-         + "] received, process restarting");
-    enter(phase::reconnecting, to_string(last_reason));
-    restarting = false;
-  }
-  begin_generation();
-  doing = activity::waiting;
-  if (step->delay > duration::zero())
-    note(
-      "Restart pause, "
-      + std::to_string(
-        std::chrono::duration_cast<std::chrono::seconds>(step->delay).count())
-      + " second(s)");
-  auto go = [this, at = *step] {
-    const auto& remote = plan->remote(at.remote);
-    if (at.address)
-      connect(*at.address, remote.tcp);
-    else
-      resolve(at.remote);
-  };
-  if (step->delay > duration::zero()) {
-    next = go;
-    wake_at(cfg->clock->now().steady + step->delay);
-  } else {
-    go();
-  }
-}
-
-void supervisor_state::resolve(size_t index) {
-  const auto& remote = plan->remote(index);
-  enter(phase::resolve, remote.host);
-  self
-    ->request(
-      resolver, resolve_limit,
-      resolve_request{remote.host, remote.port, remote.kind, remote.tcp})
-    .then(
-      [this, index, g = generation](const resolve_result& x) {
-        if (g == generation && doing == activity::waiting)
-          resolved(index, x);
-      },
-      [this, index, g = generation](const caf::error&) {
-        if (g == generation && doing == activity::waiting)
-          resolved(index, {{},
-                           {reason::resolve_failed,
-                            "looking up the server's name took too long"}});
-      });
-}
-
-void supervisor_state::resolved(size_t index, const resolve_result& result) {
-  if (result.endpoints.empty()) {
-    note("RESOLVE: " + result.what.text, session_notice::level::warning);
-    last_reason = reason::resolve_failed;
-    next_try({});
-    return;
-  }
-  auto first = result.endpoints.front();
-  plan->handle_resolved({result.endpoints.begin() + 1, result.endpoints.end()});
-  connect(first, plan->remote(index).tcp);
-}
-
-void supervisor_state::connect(const endpoint& remote, bool tcp) {
-  begin_generation();
-  doing = activity::running;
-  session_cfg = cfg->session;
-  session_cfg.remote = remote;
-  session_cfg.tcp = tcp;
-  use_token();
-  protocol::options_string_config opts;
-  opts.self = session_cfg.self;
-  opts.tcp = tcp;
-  opts.ipv6 = remote.address.kind == family::v6;
-  opts.auth = cfg->auth;
-  opts.tun_mtu = session_cfg.pull.tunnel.mtu;
-  opts.tls_auth = cfg->wrap.mode == protocol::wrap_mode::tls_auth;
-  if (opts.tls_auth
-      && cfg->wrap.direction != protocol::key_direction::bidirectional)
-    opts.key_direction
-      = cfg->wrap.direction == protocol::key_direction::inverse ? 1 : 0;
-  session_cfg.options = protocol::make_options_string(opts);
-  auto network = cfg->network;
-  network.remote = remote;
-  network.tcp = tcp;
-  network.connect_timeout = session_cfg.connect_timeout;
-  if (tcp)
-    enter(phase::tcp_connect, to_string(remote));
-  else
-    enter(phase::connecting, to_string(remote));
-  note(std::string{"TCP/UDP: Preserving recently used remote address: "}
-       + (remote.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
-       + to_string(remote));
-  session.emplace(session_cfg, cfg->clock->now());
-  tree = spawn_tree(self->system(), *cfg, network, handle());
-  monitor_layers();
-  self->send(tree.network, atom::start_v);
-}
-
-void supervisor_state::restart() {
-  if (doing != activity::running || !plan || stopping)
-    return;
-  restarting = true;
-  last_reason = reason::none;
-  plan->handle_connected(); // nothing is wrong with this server
-  close([this] {
-    next_try({});
-  });
 }
 
 void supervisor_state::stop(reason why) {
@@ -165,15 +44,38 @@ void supervisor_state::stop(reason why) {
       drain();
       break;
     case activity::closing:
+      // Scripts had time as long as nobody waited for the end.
+      closing_until
+        = std::min(closing_until, cfg->clock->now().steady + closing_limit);
+      wake_at(closing_until);
+      break;
     case activity::done:
       break;
   }
+}
+
+void supervisor_state::restart() {
+  if (doing != activity::running || !plan || stopping)
+    return;
+  restarting = true;
+  last_reason = reason::none;
+  ending = "sigusr1";
+  comes_back = true;
+  plan->handle_connected(); // nothing is wrong with this server
+  close([this] {
+    next_try({});
+  });
 }
 
 // -- small things --
 
 void supervisor_state::note(std::string text, session_notice::level severity) {
   self->send(cfg->listener, session_notice{severity, std::move(text)});
+}
+
+std::string socket_name(const endpoint& x) {
+  return (x.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
+         + to_string(x);
 }
 
 void supervisor_state::enter(phase what, std::string detail) {
@@ -237,7 +139,7 @@ caf::result<std::vector<layer_status>> supervisor_state::collect_status() {
           take(std::move(x));
         },
         [take](const caf::error&) {
-          take({"?", "does not answer"});
+          take({"?", "does not answer", {}});
         });
   });
   if (all->pending == 0)
@@ -289,19 +191,22 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
           st.drain();
           break;
         case activity::closing:
-          st.closed();
+          st.closing_timed_out();
           break;
         default:
           break;
       }
     },
+    [&st](atom::route, uint64_t generation) {
+      if (generation == st.generation && st.doing == activity::running)
+        st.ask_for_routes();
+    },
     [=, &st](const transport_up& x) {
       with_session([&](protocol::session& s, instant now) {
-        st.note(
-          std::string{st.session_cfg.tcp ? "TCPv" : "UDPv"}
-          + (x.remote.address.kind == family::v6 ? "6" : "4") + " link remote: "
-          + (x.remote.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
-          + to_string(x.remote));
+        st.facts.local = x.local;
+        st.note(std::string{st.session_cfg.tcp ? "TCPv" : "UDPv"}
+                + (x.remote.address.kind == family::v6 ? "6" : "4")
+                + " link remote: " + socket_name(x.remote));
         s.start(now);
       });
     },
@@ -325,14 +230,24 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
         s.handle_peer_answered(x.key_id, now);
       });
     },
-    [=](negotiation_fact& x) {
+    [=, &st](negotiation_fact& x) {
       with_session([&](protocol::session& s, instant now) {
+        st.remember_peer(x.event);
         s.handle_negotiation(x.key_id, std::move(x.event), now);
       });
     },
     [=](const key_installed& x) {
       with_session([&](protocol::session& s, instant now) {
         s.handle_key_installed(x.key_id, now);
+      });
+    },
+    [=](const control_key_installed& x) {
+      with_session([&](protocol::session& s, instant now) {
+        if (x.ok)
+          s.handle_control_key_installed(now);
+        else
+          s.handle_failure({reason::internal, "no key for dynamic tls-crypt"},
+                           now);
       });
     },
     [=](data_fact& x) {

@@ -5,6 +5,11 @@
 namespace vpn::actors {
 
 void supervisor_state::close(std::function<void()> then) {
+  auto keeps_device = comes_back && !stopping && tunnel_stands
+                      && (cfg->persist_tun
+                          || (session && session->options()
+                              && session->options()->persist_tun));
+  comes_back = false;
   begin_generation();
   doing = activity::closing;
   session.reset();
@@ -13,39 +18,99 @@ void supervisor_state::close(std::function<void()> then) {
   // Top-down: what a layer still has goes to the one below before that one is
   // asked. The device lives until the tree is killed, after HOST has undone
   // what hangs on it.
-  auto step_done = [this, g = generation] {
-    if (g == generation)
-      close_next();
-  };
-  tree.for_each([this, step_done](const layer_actor& layer) {
-    closing_steps.emplace_back([this, layer, step_done] {
+  tree.for_each([this](const layer_actor& layer) {
+    add_closing_step([this, layer](const std::function<void()>& done) {
       self->request(layer, layer_limit, atom::shutdown_v)
         .then(
-          [step_done](const layer_status&) {
-            step_done();
+          [done](const layer_status&) {
+            done();
           },
-          [step_done](const caf::error&) {
-            step_done();
+          [done](const caf::error&) {
+            done();
           });
     });
   });
-  closing_steps.emplace_back([this, step_done] {
-    self->request(host, closing_limit, atom::undo_v)
+  if (keeps_device)
+    close_keeping_device();
+  else
+    add_undo_steps();
+  closing_until = cfg->clock->now().steady + closing_limit;
+  wake_at(closing_until);
+  close_next();
+}
+
+/// `persist-tun`: only `up-restart` scripts hear of a reconnect.
+void supervisor_state::close_keeping_device() {
+  standing.restart = true;
+  standing.signal = signal_word();
+  if (cfg->scripts.up_restart)
+    add_script_step("down", cfg->scripts.down, script_arguments(standing));
+}
+
+/// Takes the tunnel away, and tells the scripts about it as it stood.
+void supervisor_state::add_undo_steps() {
+  const auto& scripts = cfg->scripts;
+  standing.restart = false;
+  standing.signal = signal_word();
+  if (routes_stand)
+    add_script_step("route-pre-down", scripts.route_pre_down, {});
+  if (tunnel_stands && scripts.down_pre)
+    add_script_step("down", scripts.down, script_arguments(standing));
+  add_closing_step([this](const std::function<void()>& done) {
+    self->request(host, host_limit, atom::undo_v)
       .then(
-        [step_done](const layer_status&) {
-          step_done();
+        [done](const layer_status&) {
+          done();
         },
-        [step_done](const caf::error&) {
-          step_done();
+        [done](const caf::error&) {
+          done();
         });
   });
-  if (script_ran && !cfg->down.empty())
-    closing_steps.emplace_back([this, step_done] {
-      run_script(cfg->down, "down", step_done);
+  if (routes_stand)
+    add_script_step("dns-down", scripts.dns_updown, {});
+  if (tunnel_stands && !scripts.down_pre)
+    add_script_step("down", scripts.down, script_arguments(standing));
+  tunnel_stands = up_ran = routes_stand = false;
+}
+
+/// Variable `signal`: why the tunnel goes down.
+std::string supervisor_state::signal_word() const {
+  if (!stopping)
+    return ending;
+  return stop_reason == reason::interrupted ? "sigint" : "sigterm";
+}
+
+void supervisor_state::add_closing_step(
+  std::function<void(const std::function<void()>&)> step) {
+  closing_steps.emplace_back([this, step, g = generation] {
+    step([this, g] {
+      if (g == generation)
+        close_next();
     });
-  script_ran = false;
-  wake_at(cfg->clock->now().steady + closing_limit);
-  close_next();
+  });
+}
+
+void supervisor_state::add_script_step(const char* type,
+                                       const std::vector<std::string>& words,
+                                       std::vector<std::string> more) {
+  if (words.empty())
+    return;
+  add_closing_step([this, type, all = with_arguments(words, more)](
+                     const std::function<void()>& done) {
+    auto begin = cfg->clock->now().steady;
+    auto until = closing_until;
+    // Its time does not count, unless somebody waits for the end.
+    if (!stopping)
+      closing_until += script_limit;
+    run_script(type, all, standing,
+               [this, done, begin, until, g = generation](bool) {
+                 if (g == generation && !stopping) {
+                   closing_until = until + (cfg->clock->now().steady - begin);
+                   wake_at(closing_until);
+                 }
+                 done();
+               });
+  });
 }
 
 void supervisor_state::close_next() {
@@ -56,6 +121,13 @@ void supervisor_state::close_next() {
   auto step = std::move(closing_steps.front());
   closing_steps.pop_front();
   step();
+}
+
+void supervisor_state::closing_timed_out() {
+  if (closing_until > cfg->clock->now().steady)
+    wake_at(closing_until);
+  else
+    closed();
 }
 
 void supervisor_state::closed() {
@@ -72,6 +144,13 @@ void supervisor_state::closed() {
 void supervisor_state::finish(failure what) {
   if (doing == activity::done)
     return;
+  if (tunnel_stands) {
+    // A device that was kept for the next try goes too.
+    close([this, what] {
+      finish(what);
+    });
+    return;
+  }
   doing = activity::done;
   begin_generation();
   end_helpers();
@@ -90,6 +169,7 @@ void supervisor_state::end_helpers() {
   end(host);
   end(resolver);
   end(runner);
+  end(prompter);
 }
 
 supervisor_state::~supervisor_state() {

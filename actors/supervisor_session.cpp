@@ -1,30 +1,14 @@
-#include "script_environment.hpp"
 #include "supervisor_state.hpp"
 
 namespace vpn::actors {
 
 using protocol::phase;
-using protocol::session_notice;
-
-namespace {
-
-/// A change of the host, a script.
-constexpr auto host_limit = std::chrono::seconds{30};
-constexpr uint32_t script_seconds = 60;
-
-} // namespace
 
 void supervisor_state::drain() {
   if (doing != activity::running)
     return;
-  // Reports first: they tell what led to the actions.
-  while (auto report = session->poll_report())
-    std::visit(
-      [this](auto& x) {
-        self->send(cfg->listener, std::move(x));
-      },
-      *report);
   while (doing == activity::running) {
+    tell();
     auto action = session->poll_action();
     if (!action)
       break;
@@ -39,31 +23,64 @@ void supervisor_state::drain() {
       wake_at(*due);
 }
 
+/// Reports go before each action: they tell what led to it, and the last
+/// action takes the session away.
+void supervisor_state::tell() {
+  while (auto report = session->poll_report())
+    std::visit(
+      [this](auto& x) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(x)>,
+                                     protocol::phase_began>)
+          hear(x);
+        self->send(cfg->listener, std::move(x));
+      },
+      *report);
+}
+
+/// What a report says besides what the listener makes of it.
+void supervisor_state::hear(const protocol::phase_began& x) {
+  if (x.what == phase::get_config)
+    run_script("ipchange",
+               with_arguments(cfg->scripts.ipchange,
+                              {to_string(facts.remote.address),
+                               std::to_string(facts.remote.port)}),
+               facts, [](bool) {});
+}
+
+void supervisor_state::session_failed(failure what) {
+  session->handle_failure(std::move(what), cfg->clock->now());
+  drain();
+}
+
+// -- negotiations --
+
 void supervisor_state::perform(protocol::open_negotiation& x) {
   remember_token();
-  use_token();
-  add_negotiation(self->system(), tree, *cfg, session_cfg, x, handle());
-  auto& layers = tree.negotiations[x.key_id];
-  self->monitor(layers.reliable);
-  self->monitor(layers.control);
-  self->monitor(layers.tls);
+  // Only a forgotten password must be asked for here: the first negotiation
+  // of a try has its answer already.
+  with_credentials(while_running<>([this, x] {
+    use_credentials();
+    add_negotiation(self->system(), tree, *cfg, session_cfg, x, handle());
+    creds.handle_used();
+    auto& layers = tree.negotiations[x.key_id];
+    self->monitor(layers.reliable);
+    self->monitor(layers.control);
+    self->monitor(layers.tls);
+  }));
 }
 
 void supervisor_state::remember_token() {
-  if (!session || !session->options() || session->options()->auth_token.empty())
-    return;
-  auth_token = session->options()->auth_token;
-  auth_token_user = session->options()->auth_token_user;
+  if (session && session->options() && !session->options()->auth_token.empty())
+    creds.handle_token(session->options()->auth_token,
+                       session->options()->auth_token_user);
 }
 
-/// A token stands for the password until the server refuses it, in later
-/// sessions too. spec: openvpn-wire 5.7
-void supervisor_state::use_token() {
-  if (auth_token.empty())
+void supervisor_state::use_credentials() {
+  if (session_cfg.self != protocol::role::client)
     return;
-  session_cfg.password = auth_token;
-  if (!auth_token_user.empty())
-    session_cfg.username = auth_token_user;
+  session_cfg.username = creds.username();
+  session_cfg.password = creds.password();
+  facts.username = session_cfg.username;
 }
 
 void supervisor_state::perform(protocol::close_negotiation& x) {
@@ -82,11 +99,81 @@ void supervisor_state::perform(protocol::derive_key& x) {
     self->send(i->second.tls, x);
 }
 
+void supervisor_state::perform(protocol::derive_control_key& x) {
+  auto i = tree.negotiations.find(0);
+  if (i != tree.negotiations.end())
+    self->send(i->second.tls, x);
+}
+
 void supervisor_state::perform(protocol::send_text& x) {
   auto i = tree.negotiations.find(x.key_id);
   if (i != tree.negotiations.end())
     self->send(i->second.tls, text_command{std::move(x.text)});
 }
+
+void supervisor_state::perform(protocol::accept_peer& x) {
+  auto i = tree.negotiations.find(x.key_id);
+  if (i != tree.negotiations.end())
+    self->send(i->second.tls, atom::accept_v);
+}
+
+/// The command is asked about each certificate, the authority's first.
+void supervisor_state::perform(protocol::judge_peer& x) {
+  judge(std::move(x.chain));
+}
+
+/// Scripts are told who the peer is.
+void supervisor_state::remember_peer(const protocol::negotiation_event& x) {
+  auto established = std::get_if<protocol::tls_established>(&x);
+  if (!established || established->peer.empty())
+    return;
+  facts.chain = established->peer;
+  facts.common_name = established->peer.front().common_name;
+}
+
+void supervisor_state::judge(std::vector<protocol::peer_certificate> rest) {
+  if (rest.empty() || cfg->scripts.tls_verify.empty()) {
+    session->handle_peer_judged(true, cfg->clock->now());
+    drain();
+    return;
+  }
+  auto one = std::move(rest.back());
+  rest.pop_back();
+  auto words = with_arguments(cfg->scripts.tls_verify,
+                              {std::to_string(one.depth), one.subject});
+  run_script("tls-verify", std::move(words), facts,
+             while_running<bool>([this, rest](bool ok) {
+               if (ok) {
+                 judge(rest);
+                 return;
+               }
+               session->handle_peer_judged(false, cfg->clock->now());
+               drain();
+             }));
+}
+
+void supervisor_state::perform(protocol::ask_person& x) {
+  auto tell = while_running<protocol::answer>([this](protocol::answer y) {
+    session->handle_answer(std::move(y), cfg->clock->now());
+    drain();
+  });
+  if (!prompter && cfg->parts.spawn_prompter)
+    prompter = cfg->parts.spawn_prompter();
+  if (!prompter) {
+    session->handle_answer({}, cfg->clock->now());
+    return; // whoever drains goes on
+  }
+  self->request(prompter, caf::infinite, atom::ask_v, x.what)
+    .then(
+      [tell](protocol::answer& y) {
+        tell(std::move(y));
+      },
+      [tell](const caf::error&) {
+        tell(protocol::answer{});
+      });
+}
+
+// -- the layers --
 
 void supervisor_state::perform(protocol::allow_soft_reset& x) {
   self->send(tree.muxer, atom::allow_v, x.key_id);
@@ -96,95 +183,34 @@ void supervisor_state::perform(protocol::configure_data& x) {
   self->send(tree.data, x.config);
 }
 
-void supervisor_state::perform(protocol::apply_tunnel& x) {
-  script_environment = make_script_environment(x.config, session_cfg.tcp);
-  self->request(host, host_limit, atom::apply_v, x.config)
-    .then(
-      [this, g = generation](tunnel_device& device) {
-        if (g == generation && doing == activity::running)
-          tunnel_applied(device);
-      },
-      [this, g = generation](const caf::error& err) {
-        if (g != generation || doing != activity::running)
-          return;
-        session->handle_failure(
-          {reason::host_failed,
-           "setting up the tunnel failed: " + self->system().render(err)},
-          cfg->clock->now());
-        drain();
-      });
+void supervisor_state::perform(protocol::configure_socket& x) {
+  self->send(tree.network, x);
 }
 
-void supervisor_state::tunnel_applied(tunnel_device& device) {
-  if (device.what.why != reason::none) {
-    session->handle_failure(device.what, cfg->clock->now());
-    drain();
-    return;
-  }
-  for (auto& text : device.warnings)
-    note(text, session_notice::level::warning);
-  auto device_name = device.name;
-  self->send(tree.tun, atom::attach_v, device);
-  script_environment.push_back("dev=" + device_name);
-  script_words = script_arguments(session->options()->tunnel, device_name);
-  run_script(cfg->up, "up", [this, device_name, g = generation] {
-    if (g != generation || doing != activity::running)
-      return;
-    session->handle_tunnel_applied(device_name, cfg->clock->now());
-    was_connected = true;
-    if (plan)
-      plan->handle_connected();
-    drain();
-  });
+void supervisor_state::perform(protocol::send_data_exit&) {
+  self->send(tree.data, atom::leave_v);
 }
 
-void supervisor_state::run_script(const std::vector<std::string>& words,
-                                  const char* type,
-                                  std::function<void()> then) {
-  if (words.empty()) {
-    then();
-    return;
-  }
-  if (!runner)
-    runner = cfg->parts.spawn_runner();
-  run_request what;
-  what.words = words;
-  what.words.insert(what.words.end(), script_words.begin(), script_words.end());
-  what.environment = script_environment;
-  what.environment.push_back(std::string{"script_type="} + type);
-  what.limit_seconds = script_seconds;
-  script_ran = true;
-  auto command = words.front();
-  self->request(runner, std::chrono::seconds{script_seconds + 5}, what)
-    .then(
-      [this, command, then](const run_result& x) {
-        if (x.what.why != reason::none)
-          note(x.what.text, session_notice::level::warning);
-        else if (x.status != 0)
-          note("script " + command + " failed with status "
-                 + std::to_string(x.status),
-               session_notice::level::warning);
-        then();
-      },
-      [this, command, then](const caf::error&) {
-        note("script " + command + " did not end",
-             session_notice::level::warning);
-        then();
-      });
-}
+// -- the end --
 
 void supervisor_state::perform(protocol::end_session& x) {
   last_reason = x.what.why;
-  auto what = x.what;
-  auto backoff = x.backoff;
+  ending = last_reason == reason::none ? x.what.text
+           : last_reason == reason::peer_silent && x.final
+             ? "ping-exit"
+             : restart_word(last_reason);
   remember_token();
-  // The password may be as good as ever when a token is not.
-  auto expired = what.why == reason::auth_failed && !auth_token.empty();
-  if (expired)
-    auth_token.clear();
-  auto final
-    = x.final || stopping || !plan || !(is_transient(what.why) || expired);
-  close([this, what, backoff, final] {
+  auto again = is_transient(x.what.why);
+  if (x.refused)
+    again
+      = creds.handle_auth_failed(*x.refused) == protocol::auth_verdict::again;
+  if (x.stopped)
+    creds.handle_stop(*x.stopped);
+  if (plan && x.where)
+    plan->go(*x.where);
+  auto final = x.final || stopping || !plan || cfg->single_session || !again;
+  comes_back = !final;
+  close([this, what = x.what, backoff = x.backoff, final] {
     if (final || stopping) {
       finish(what);
       return;

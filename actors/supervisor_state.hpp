@@ -1,6 +1,7 @@
-// SUPERVISOR's state, shared by its three sources: one try after the other
-// (supervisor.cpp), the session's actions (supervisor_session.cpp) and the end
-// of a tree (supervisor_closing.cpp).
+// SUPERVISOR's state, shared by its sources: one try after the other
+// (supervisor.cpp), the session's actions (supervisor_session.cpp), the tunnel
+// on this host and the user's scripts (supervisor_tunnel.cpp), and the end of a
+// tree (supervisor_closing.cpp).
 #pragma once
 
 #include "vpn/protocol/connect_plan.hpp"
@@ -10,6 +11,7 @@
 
 #include <deque>
 
+#include "script_environment.hpp"
 #include "session_tree.hpp"
 
 namespace vpn::actors {
@@ -29,38 +31,87 @@ struct supervisor_state {
   // -- one try after the other --
   void start();
   void next_try(duration at_least);
+  void begin_try(const protocol::connect_plan::step& step);
+  /// Asks a person for what is missing, then goes on; nobody there ends it all.
+  void with_credentials(std::function<void()> then);
   void resolve(size_t remote);
-  void resolved(size_t remote, const resolve_result& result);
-  void connect(const endpoint& remote, bool tcp);
+  void resolve_proxy(size_t remote, const endpoint& target);
+  void ask_resolver(resolve_request what,
+                    std::function<void(const resolve_result&)> then);
+  void resolved(size_t remote, const resolve_result& result,
+                const endpoint& target);
+  void resolve_failed(const failure& what);
+  void connect(const endpoint& remote, const protocol::remote_entry* entry
+                                       = nullptr);
   void stop(reason why);
   void restart();
 
   // -- the session --
   void drain();
+  void tell();
   void perform(protocol::open_negotiation& x);
   void perform(protocol::close_negotiation& x);
   void perform(protocol::derive_key& x);
+  void perform(protocol::derive_control_key& x);
+  void perform(protocol::judge_peer& x);
+  void perform(protocol::accept_peer& x);
+  void perform(protocol::ask_person& x);
   void perform(protocol::send_text& x);
+  void perform(protocol::send_data_exit& x);
   void perform(protocol::allow_soft_reset& x);
+  void perform(protocol::configure_socket& x);
   void perform(protocol::configure_data& x);
   void perform(protocol::apply_tunnel& x);
   void perform(protocol::end_session& x);
-  void tunnel_applied(tunnel_device& device);
+  void hear(const protocol::phase_began& x);
   void remember_token();
-  void use_token();
-  void run_script(const std::vector<std::string>& words, const char* type,
-                  std::function<void()> then);
+  void remember_peer(const protocol::negotiation_event& x);
+  void use_credentials();
+  void judge(std::vector<protocol::peer_certificate> rest);
+  void session_failed(failure what);
+  /// Wraps a continuation: it does nothing when this try is over.
+  template <class... Ts, class F>
+  std::function<void(Ts...)> while_running(F f) {
+    return [this, f, g = generation](Ts... xs) {
+      if (g == generation && doing == activity::running)
+        f(std::forward<Ts>(xs)...);
+    };
+  }
+
+  // -- the tunnel on this host --
+  void reopen_device();
+  void ask_for_tunnel();
+  void tunnel_applied(tunnel_device& device);
+  void add_routes();
+  void ask_for_routes();
+  void routes_added(const routes_result& result);
+  void tunnel_ready();
+  void run_script(const char* type, std::vector<std::string> words,
+                  const script_facts& about, std::function<void(bool ok)> then);
+  std::vector<std::string>
+  with_arguments(std::vector<std::string> words,
+                 const std::vector<std::string>& more) const;
 
   // -- the end --
   void close(std::function<void()> then);
+  void close_keeping_device();
+  void add_undo_steps();
+  std::string signal_word() const;
+  void add_closing_step(std::function<void(const std::function<void()>&)> step);
+  void add_script_step(const char* type, const std::vector<std::string>& words,
+                       std::vector<std::string> more);
   void close_next();
   void closed();
+  void closing_timed_out();
   void finish(failure what);
   void end_helpers();
 
   // -- small things --
   void note(std::string text, protocol::session_notice::level severity
                               = protocol::session_notice::level::info);
+  void warn(std::string text) {
+    note(std::move(text), protocol::session_notice::level::warning);
+  }
   void enter(protocol::phase what, std::string detail = {});
   void begin_generation();
   void go_on();
@@ -73,34 +124,58 @@ struct supervisor_state {
   supervisor_actor::stateful_pointer<supervisor_state> self = nullptr;
   std::shared_ptr<const supervisor_config> cfg;
   std::optional<protocol::connect_plan> plan;
+  protocol::credentials creds;
   activity doing = activity::idle;
   /// Counts tries; timeouts of an earlier one are ignored.
   uint64_t generation = 0;
   std::optional<time_point> armed;
+  /// The server's address, for datagrams through a SOCKS proxy.
+  endpoint proxy_target;
+  /// Since when names have not resolved.
+  std::optional<time_point> unresolved_since;
   protocol::session_config session_cfg;
   std::optional<protocol::session> session;
   session_tree tree;
   host_actor host;
   resolver_actor resolver;
   runner_actor runner;
-  secret auth_token;
-  std::string auth_token_user;
-  std::vector<std::string> script_words;
-  std::vector<std::string> script_environment;
-  bool script_ran = false;
+  prompter_actor prompter;
+  /// The tunnel that HOST holds: its device, what it was made of, and whether
+  /// `up` and the routes are done.
+  std::string device;
+  std::string tunnel_digest;
+  /// What scripts are told about this try, and about the tunnel that stands.
+  script_facts facts;
+  script_facts standing;
+  bool tunnel_stands = false;
+  bool up_ran = false;
+  bool routes_stand = false;
   bool was_connected = false;
   /// Steps of closing that are left.
   std::deque<std::function<void()>> closing_steps;
+  /// When closing ends, whatever is left.
+  time_point closing_until{};
+  /// How OpenVPN calls the end of the last session.
+  std::string ending;
   /// What comes when the wait or the closing is over.
   std::function<void()> next;
   reason last_reason = reason::none;
   reason stop_reason = reason::none;
   bool stopping = false;
   bool restarting = false;
+  /// Another try follows the closing.
+  bool comes_back = false;
 };
+
+/// "[AF_INET]192.0.2.1:1194", as logs have it.
+std::string socket_name(const endpoint& x);
 
 /// A layer's time to finish or to answer, and everybody's together.
 constexpr auto layer_limit = std::chrono::milliseconds{1500};
 constexpr auto closing_limit = std::chrono::milliseconds{4500};
+/// A change of the host.
+constexpr auto host_limit = std::chrono::seconds{30};
+/// A script, which RUNNER ends a little earlier.
+constexpr auto script_limit = std::chrono::seconds{65};
 
 } // namespace vpn::actors

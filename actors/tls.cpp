@@ -6,7 +6,8 @@ namespace vpn::actors {
 
 namespace {
 
-/// DATA CHANNEL answers within microseconds; this is for one that is stuck.
+/// DATA CHANNEL and MUXER answer within microseconds; this is for those that
+/// are stuck.
 constexpr auto install_limit = std::chrono::seconds{5};
 
 } // namespace
@@ -36,6 +37,8 @@ void tls_state::derive(const protocol::derive_key& what) {
   spec->cipher = what.cipher;
   spec->self = own_role;
   spec->peer_id = what.peer_id;
+  spec->digest = what.digest;
+  spec->epoch = what.epoch;
   spec->keys = *block;
   // A request, since the order of messages is known per sender only: the key
   // must be there before SUPERVISOR says so to the peer.
@@ -51,10 +54,45 @@ void tls_state::derive(const protocol::derive_key& what) {
       });
 }
 
+void tls_state::derive_control() {
+  auto refuse = [this](const std::string& why) {
+    report(protocol::negotiation_failed{
+      {reason::internal, "cannot install the control channel's key: " + why}});
+  };
+  auto block = negotiation->export_control_key();
+  if (!block) {
+    refuse(to_string(block.error()));
+    return;
+  }
+  auto box = control_key_box{std::make_shared<const key_block>(*block)};
+  // A request for the same reason: the first soft reset uses this key.
+  self->request(control_keys, install_limit, atom::install_v, std::move(box))
+    .then(
+      [this, refuse](const control_key_installed& x) {
+        if (x.ok)
+          self->send(observer, x);
+        else
+          refuse("MUXER does not take it");
+      },
+      [this, refuse](const caf::error& err) {
+        refuse(self->system().render(err));
+      });
+}
+
+layer_status tls_state::status() const {
+  auto bad = negotiation->bad_texts();
+  std::string text
+    = negotiation->exchanged() ? "keys exchanged" : "not established";
+  if (bad > 0)
+    text += ", bad texts " + std::to_string(bad);
+  return {name, std::move(text), {{"bad_texts", bad}}};
+}
+
 tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
                              std::shared_ptr<const tls_arguments> args,
                              const clock_source* clock, tls_sink_actor below,
                              key_sink_actor keys,
+                             control_key_sink_actor control_keys,
                              negotiation_observer_actor observer) {
   install_handlers(self);
   auto& st = self->state;
@@ -65,11 +103,20 @@ tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
   st.negotiation.emplace(args->negotiation, args->random, clock->now());
   st.below = std::move(below);
   st.keys = std::move(keys);
+  st.control_keys = std::move(control_keys);
   st.observer = std::move(observer);
   st.drain(); // the hand window runs from here
   return {
     [&st](const protocol::derive_key& x) {
       st.derive(x);
+      st.drain();
+    },
+    [&st](const protocol::derive_control_key&) {
+      st.derive_control();
+      st.drain();
+    },
+    [&st](atom::accept) {
+      st.negotiation->accept_peer();
       st.drain();
     },
     [&st](text_command& x) {
@@ -90,16 +137,10 @@ tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
       st.drain();
     },
     [&st](atom::shutdown) {
-      return layer_status{tls_state::name, st.negotiation->exchanged()
-                                             ? "keys exchanged"
-                                             : "not established"};
+      return st.status();
     },
     [&st](atom::status) {
-      return layer_status{
-        tls_state::name,
-        std::string{st.negotiation->exchanged() ? "keys exchanged"
-                                                : "not established"}
-          + ", bad texts " + std::to_string(st.negotiation->bad_texts())};
+      return st.status();
     },
   };
 }

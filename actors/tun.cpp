@@ -251,7 +251,8 @@ private:
               + std::to_string(state.writes) + " writes, write errors "
               + std::to_string(state.write_errors) + ", pauses "
               + std::to_string(state.pauses) + ", dropped ["
-              + state.drops.text() + "]"};
+              + state.drops.text() + "]",
+            {}};
   }
 };
 

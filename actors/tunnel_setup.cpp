@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "host_survey.hpp"
 #include "route_setup.hpp"
 
 namespace vpn::actors {
@@ -109,25 +108,31 @@ outcome add_address_v6(setup_context& context, bool has_v6_elsewhere) {
   return done;
 }
 
-outcome run(setup_context& context) {
-  if (auto result = check_mtu(context); !result)
-    return result;
-  auto before = survey_host(context);
-  if (!before)
-    return before.error();
-  route_setup routes{context, *before};
+outcome set_all_addresses(setup_context& context, const host_survey& before,
+                          std::vector<host_change>& made) {
   // The server's route comes before the addresses, since the tunnel's own
   // network may be one that the server is in.
   if (auto result = set_link(context); !result)
     return result;
-  if (auto result = routes.exempt_server(); !result)
-    return result;
+  if (!context.tunnel.route_noexec)
+    if (auto result = route_setup{context, before, made}.exempt_server();
+        !result)
+      return result;
+  if (context.tunnel.ifconfig_noexec)
+    return done;
   if (auto result = add_address_v4(context); !result)
     return result;
-  if (auto result = add_address_v6(context, before->default6.has_value());
-      !result)
-    return result;
+  return add_address_v6(context, before.default6.has_value());
+}
+
+outcome add_all_routes(setup_context& context, const host_survey& before,
+                       std::vector<host_change>& made) {
+  if (context.tunnel.route_noexec)
+    return done;
+  route_setup routes{context, before, made};
   if (auto result = routes.add_pushed_routes(); !result)
+    return result;
+  if (auto result = routes.block_local(); !result)
     return result;
   if (auto result = routes.redirect_v4(); !result)
     return result;
@@ -136,11 +141,28 @@ outcome run(setup_context& context) {
 
 } // namespace
 
-expected<std::vector<std::string>, failure>
-set_up_tunnel(netlink& kernel, const tunnel_config& tunnel,
-              const link_state& device, const change_maker& make) {
+tunnel_setup::warnings_or_failure tunnel_setup::set_addresses(
+  netlink& kernel, const tunnel_config& tunnel, const link_state& device,
+  const std::optional<host_survey>& earlier, const change_maker& make) {
   setup_context context{kernel, tunnel, device, make, {}, false};
-  if (auto result = run(context); !result)
+  if (auto result = check_mtu(context); !result)
+    return result.error();
+  auto before = survey_host(context, earlier);
+  if (!before)
+    return before.error();
+  before_ = std::move(*before);
+  auto result = set_all_addresses(context, *before_, made_);
+  without_v6_ = context.without_v6;
+  if (!result)
+    return result.error();
+  return std::move(context.warnings);
+}
+
+tunnel_setup::warnings_or_failure
+tunnel_setup::add_routes(netlink& kernel, const tunnel_config& tunnel,
+                         const link_state& device, const change_maker& make) {
+  setup_context context{kernel, tunnel, device, make, {}, without_v6_};
+  if (auto result = add_all_routes(context, *before_, made_); !result)
     return result.error();
   return std::move(context.warnings);
 }

@@ -2,17 +2,43 @@
 // spec: openvpn-wire 7.2
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "host_survey.hpp"
 #include "setup_context.hpp"
 
 namespace vpn::actors {
 
-/// Asks `kernel` how the host is, and has `make` change it. Returns warnings;
-/// after a failure the caller takes back what was made so far.
-expected<std::vector<std::string>, failure>
-set_up_tunnel(netlink& kernel, const protocol::tunnel_config& tunnel,
-              const link_state& device, const change_maker& make);
+/// Two steps with the user's `up` script between them. Each asks `kernel` how
+/// the host is, has `make` change it and returns warnings; after a failure the
+/// caller takes back what was made so far.
+class tunnel_setup {
+public:
+  using warnings_or_failure = expected<std::vector<std::string>, failure>;
+
+  /// Link, the server's route around the tunnel, addresses. `earlier` is how
+  /// the host was before a tunnel that still stands.
+  warnings_or_failure set_addresses(netlink& kernel,
+                                    const protocol::tunnel_config& tunnel,
+                                    const link_state& device,
+                                    const std::optional<host_survey>& earlier,
+                                    const change_maker& make);
+
+  /// Pushed routes and redirect-gateway.
+  warnings_or_failure add_routes(netlink& kernel,
+                                 const protocol::tunnel_config& tunnel,
+                                 const link_state& device,
+                                 const change_maker& make);
+
+  /// How the host was before.
+  const std::optional<host_survey>& before() const noexcept { return before_; }
+
+private:
+  std::optional<host_survey> before_;
+  std::vector<host_change> made_;
+  bool without_v6_ = false;
+};
 
 } // namespace vpn::actors

@@ -86,7 +86,9 @@ is_declared_elsewhere() {
     option_rows_*) ;;  # protocol/option_rows.hpp
     tls_context) ;;    # protocol/tls_internal.hpp
     profile_*) ;;      # protocol/profile_builder.hpp
-    session_messages) ;;  # session.hpp: one class, two concepts
+    session_*) ;;  # session.hpp: one class, a page for each concept
+    data_channel_open) ;;  # data_channel.hpp: one class, both directions
+    push_update) ;;  # push_options.hpp: what changes a push
     *) return 1 ;;
   esac
 }

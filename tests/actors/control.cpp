@@ -24,8 +24,8 @@ const control_message server_reset{opcode::control_hard_reset_server_v2, {}};
 const control_message client_reset{opcode::control_hard_reset_client_v2, {}};
 
 struct fixture : test::layer_fixture {
-  control_actor spawn_one(opening how, uint8_t key_id = 0) {
-    return own(sys.spawn(control, key_id, how, around, around));
+  control_actor spawn_one(opening how, uint8_t key_id = 0, bool v3 = false) {
+    return own(sys.spawn(control, key_id, how, v3, around, around));
   }
   /// A client whose server has answered, with `slots` left.
   control_actor open_one(uint32_t slots) {
@@ -71,6 +71,30 @@ CAF_TEST(who opens sends its reset when RELIABLE takes it) {
     tell(hdl, atom::start_v);
     CAF_CHECK_EQUAL(seen.messages.size(), 1u);
   }
+}
+
+CAF_TEST(a client of tls crypt v2 opens with its own reset) {
+  auto hdl = spawn_one(opening::hard_reset_client, 0, true);
+  tell(hdl, atom::attach_v, control_top_actor{around});
+  tell(hdl, window_open{4});
+  tell(hdl, atom::start_v);
+  CAF_REQUIRE_EQUAL(seen.messages.size(), 1u);
+  CAF_CHECK(seen.messages[0].op == opcode::control_hard_reset_client_v3);
+  tell(hdl, control_message{opcode::control_hard_reset_server_v2,
+                            from_hex("000100020001")});
+  CAF_CHECK_EQUAL(seen.resets, 1u);
+}
+
+CAF_TEST(a payload size that changes counts from the next message on) {
+  auto hdl = open_one(10);
+  tell(hdl, payload_limit{100});
+  tell(hdl, tls_bytes{some_bytes(100)});
+  tell(hdl, payload_limit{200});
+  tell(hdl, tls_bytes{some_bytes(300)});
+  std::vector<size_t> sizes;
+  for (auto& x : seen.messages)
+    sizes.push_back(x.payload.size());
+  CAF_CHECK_EQUAL(sizes, (std::vector<size_t>{100, 200, 100}));
 }
 
 CAF_TEST(who does not open waits and answers) {

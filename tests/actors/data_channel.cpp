@@ -304,6 +304,152 @@ CAF_TEST(nothing from the wire does harm) {
   CAF_CHECK_EQUAL(other->available(), other->capacity());
 }
 
+CAF_TEST(a goodbye leaves at once and the peer hears it) {
+  CAF_REQUIRE(install(0));
+  tell(layer, atom::leave_v);
+  CAF_REQUIRE_EQUAL(seen.down.size(), 1u);
+  CAF_CHECK(opened_by_peer(seen.down).empty());
+  bool exit = false;
+  while (auto x = peer.poll_event())
+    exit = exit || std::holds_alternative<protocol::peer_exit>(*x);
+  CAF_CHECK(exit);
+  tell(layer, atom::leave_v);
+  CAF_CHECK_EQUAL(seen.down.size(), 2u);
+  CAF_CHECK(has(status_of(layer), "pings in 0, out 0"));
+}
+
+CAF_TEST(a goodbye goes behind the packets before it) {
+  CAF_REQUIRE(install(0));
+  down(ip_packets(3));
+  tell(layer, atom::leave_v);
+  CAF_CHECK_EQUAL(seen.down.size(), 2u); // a run of three, and one
+  seen.keep = true;
+  // Without a slab it waits for one.
+  down(ip_packets(60, 1000));
+  CAF_CHECK_EQUAL(sealed->available(), 0u);
+  seen.down.clear();
+  tell(layer, atom::leave_v);
+  CAF_CHECK(seen.down.empty());
+  seen.batches.clear();
+  pass(1s);
+  CAF_CHECK_EQUAL(seen.down.size(), 1u);
+}
+
+CAF_TEST(a goodbye without a key does no harm) {
+  tell(layer, atom::leave_v);
+  pass(10s);
+  CAF_CHECK(seen.down.empty());
+  CAF_CHECK_EQUAL(sealed->available(), sealed->capacity() - 1);
+}
+
+CAF_TEST(a peer that leaves inside the tunnel is told to SUPERVISOR) {
+  CAF_REQUIRE(install(0));
+  peer.queue_exit();
+  owned_slab out;
+  CAF_REQUIRE(peer.poll_ping(out.slab, clock.now()));
+  up(out.packets());
+  CAF_CHECK(seen.up.empty());
+  CAF_CHECK_EQUAL(seen.data_count<protocol::peer_exit>(), 1u);
+}
+
+CAF_TEST(an idle tunnel is told to SUPERVISOR once) {
+  CAF_REQUIRE(install(0));
+  data_channel_config cfg;
+  cfg.ping = 10s;
+  cfg.inactive = 100s;
+  cfg.inactive_bytes = 200; // packets of 128 bytes
+  tell(layer, cfg);
+  pass(50s);
+  down(ip_packets(1));
+  up(sealed_by_peer(ip_packets(1)));
+  pass(99s);
+  CAF_CHECK_EQUAL(seen.data_count<protocol::tunnel_inactive>(), 0u);
+  pass(2s);
+  CAF_CHECK_EQUAL(seen.data_count<protocol::tunnel_inactive>(), 1u);
+  pass(300s);
+  CAF_CHECK_EQUAL(seen.data_count<protocol::tunnel_inactive>(), 1u);
+}
+
+CAF_TEST(a key that has carried enough is told to SUPERVISOR) {
+  CAF_REQUIRE(install(0));
+  data_channel_config cfg;
+  cfg.reneg_packets = 10;
+  tell(layer, cfg);
+  down(ip_packets(9));
+  CAF_CHECK_EQUAL(seen.data_count<protocol::rekey_needed>(), 0u);
+  up(sealed_by_peer(ip_packets(1)));
+  CAF_CHECK_EQUAL(seen.data_count<protocol::rekey_needed>(), 1u);
+  down(ip_packets(9));
+  CAF_CHECK_EQUAL(seen.data_count<protocol::rekey_needed>(), 1u);
+}
+
+CAF_TEST(a blocked IPv6 packet is answered to TUN) {
+  CAF_REQUIRE(install(0));
+  data_channel_config cfg;
+  cfg.block_ipv6 = true;
+  tell(layer, cfg);
+  flow f;
+  f.v6 = true;
+  auto v6 = test::make_packet(f, {}, bytes(100));
+  std::vector<bytes> xs(40, v6);
+  xs.push_back(ip_packet(1));
+  down(xs);
+  CAF_CHECK_EQUAL(seen.down.size(), 1u);
+  // Some of a flood, each with the head of ICMPv6.
+  CAF_CHECK_EQUAL(seen.up.size(), 16u);
+  for (auto& x : seen.up)
+    CAF_CHECK_EQUAL(x.at(40), 1u);
+  CAF_CHECK_EQUAL(other->available(), other->capacity());
+  seen.up.clear();
+  down({ip_packet(2)});
+  CAF_CHECK(seen.up.empty());
+}
+
+CAF_TEST(both ends may use framing and fragments) {
+  data_channel_config cfg;
+  cfg.framing = protocol::compression_framing::stub;
+  cfg.fragment_size = 400;
+  peer.configure(cfg, clock.now());
+  CAF_REQUIRE(install(0));
+  tell(layer, cfg);
+  seen.keep = true;
+  auto xs = ip_packets(10, 1200);
+  down(xs);
+  auto wire = taken_from_wire();
+  CAF_CHECK_EQUAL(wire.size(), 40u);
+  CAF_CHECK(opened_by_peer(wire) == xs);
+  up(sealed_by_peer(xs));
+  CAF_CHECK(seen.up == xs);
+}
+
+CAF_TEST(counters tell what OpenVPN tells in its status) {
+  CAF_REQUIRE(install(0));
+  data_channel_config cfg;
+  cfg.ping = 10s;
+  peer.configure(cfg, clock.now());
+  down(ip_packets(3)); // of 128 bytes
+  up(sealed_by_peer(ip_packets(2)));
+  pass(10s);
+  owned_slab ping;
+  CAF_REQUIRE(peer.poll_ping(ping.slab, clock.now()));
+  up(ping.packets());
+  auto x = ask<layer_status>(layer, atom::status_v);
+  CAF_REQUIRE(x);
+  auto value = [&x](const std::string& name) {
+    for (auto& y : x->counters)
+      if (y.name == name)
+        return y.value;
+    return UINT64_MAX;
+  };
+  CAF_CHECK_EQUAL(value("tun_read_bytes"), 3u * 128u);
+  CAF_CHECK_EQUAL(value("tun_write_bytes"), 2u * 128u);
+  CAF_CHECK_EQUAL(value("auth_read_bytes"), 2u * 128u + 16u);
+  CAF_CHECK_EQUAL(value("tun_read_packets"), 3u);
+  CAF_CHECK_EQUAL(value("tun_write_packets"), 2u);
+  CAF_CHECK_EQUAL(value("ipv6_refused"), 0u);
+  CAF_CHECK_EQUAL(value("dropped_packets"), 0u);
+}
+
 CAF_TEST(a shutdown is answered and the layer lives on) {
   CAF_REQUIRE(install(0));
   auto x = ask<layer_status>(layer, atom::shutdown_v);

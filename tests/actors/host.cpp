@@ -25,10 +25,13 @@ struct fixture : test::fresh_network, test::loop_fixture {
   std::vector<std::string> before = dump();
 
   fixture() {
-    host = own(spawn_host(sys, [this](const std::string& x) {
+    host_config cfg;
+    cfg.log = [this](const std::string& x) {
       std::lock_guard<std::mutex> guard{mutex};
       said.push_back(x);
-    }));
+    };
+    cfg.dns.resolv_conf = "/nonexistent/resolv.conf";
+    host = own(spawn_host(sys, cfg));
     tunnel.layout = protocol::topology::subnet;
     tunnel.address4 = net("10.8.0.2/24");
     tunnel.gateway4 = ip("10.8.0.1");
@@ -38,8 +41,12 @@ struct fixture : test::fresh_network, test::loop_fixture {
     tunnel.routes.push_back(route);
   }
 
+  /// Both steps, the routes only when the first has worked.
   tunnel_device apply() {
-    return ask<tunnel_device>(host, atom::apply_v, tunnel);
+    auto result = ask<tunnel_device>(host, atom::apply_v, tunnel);
+    if (result.what.why == reason::none)
+      result.what = ask<routes_result>(host, atom::route_v).what;
+    return result;
   }
   std::string undo() { return ask<layer_status>(host, atom::undo_v).text; }
 
@@ -134,6 +141,39 @@ CAF_TEST(a second tunnel takes the place of the first) {
   first = {};
   second = {};
   undo();
+  CAF_CHECK(dump() == before);
+}
+
+CAF_TEST(the same tunnel again keeps its device and says nothing) {
+  auto first = apply();
+  CAF_REQUIRE(first.fd);
+  auto stands = dump();
+  {
+    std::lock_guard<std::mutex> guard{mutex};
+    said.clear();
+  }
+  auto second = apply();
+  CAF_CHECK(second.fd == first.fd);
+  CAF_CHECK_EQUAL(second.name, first.name);
+  CAF_CHECK(dump() == stands);
+  CAF_CHECK(!was_said(""));
+  undo();
+}
+
+CAF_TEST(routes come with the second step and not before) {
+  auto device = ask<tunnel_device>(host, atom::apply_v, tunnel);
+  CAF_REQUIRE(device.fd);
+  CAF_CHECK_EQUAL(way_to("10.20.1.1"), "none");
+  auto routes = ask<routes_result>(host, atom::route_v);
+  CAF_CHECK(routes.what.why == reason::none);
+  CAF_CHECK_EQUAL(way_to("10.20.1.1"), "tun0 via 10.8.0.1");
+  device = {};
+  undo();
+  CAF_CHECK(dump() == before);
+}
+
+CAF_TEST(routes without a tunnel are nothing to do) {
+  CAF_CHECK(ask<routes_result>(host, atom::route_v).what.why == reason::none);
   CAF_CHECK(dump() == before);
 }
 

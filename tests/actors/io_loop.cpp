@@ -135,7 +135,8 @@ CAF_TEST(TLS never sees the thread of the loop) {
   args->negotiation.tls = test::make_tls(test::client_tls_config());
   args->random = [](uint8_t*, size_t) {};
   auto layer = own(sys.spawn(tls, args, &clock, tls_sink_actor{},
-                             key_sink_actor{}, negotiation_observer_actor{}));
+                             key_sink_actor{}, control_key_sink_actor{},
+                             negotiation_observer_actor{}));
   auto neighbour = spawn_probe(&loop, [&](const char* what) {
     if (std::string{what} == "message")
       caf::anon_send(layer, tls_bytes{{1, 2, 3}});

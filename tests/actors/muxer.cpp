@@ -2,6 +2,9 @@
 #define CAF_SUITE actors.muxer
 #include "vpn/actors/muxer.hpp"
 
+#include "vpn/protocol/control_stream.hpp"
+
+#include "tests/support/crypt_v2_keys.hpp"
 #include "tests/support/layer_fixture.hpp"
 #include "tests/support/seeded.hpp"
 
@@ -219,6 +222,112 @@ CAF_TEST(wrapped packets are opened and others refused) {
     CAF_CHECK(seen.datagrams[0] != seen.datagrams[1]);
     for (auto& y : seen.datagrams)
       CAF_CHECK(peer->open(y));
+  }
+}
+
+CAF_TEST(a key of dynamic tls crypt wraps later key ids) {
+  auto hdl = spawn_known();
+  key_block exported;
+  exported.data()[3] = 9;
+  control_key_box box{std::make_shared<const key_block>(exported)};
+  auto answer = ask<control_key_installed>(hdl, atom::install_v, box);
+  CAF_REQUIRE(answer);
+  CAF_CHECK(answer->ok);
+  attach(hdl, 1, second_around);
+  CAF_REQUIRE_EQUAL(second.limits.size(), 1u);
+  CAF_CHECK_EQUAL(second.limits[0], seen.limits[0] - 56);
+  // Plain packets of key id 1 are none any more, those of key id 0 still are.
+  up(hdl, {plain(opcode::control_v1, 1, 1), plain(opcode::control_v1, 1, 0)});
+  CAF_CHECK(second.packets.empty());
+  CAF_CHECK_EQUAL(seen.packets.size(), 1u);
+  protocol::wrap_config cfg;
+  cfg.mode = wrap_mode::tls_crypt;
+  cfg.key = exported;
+  auto peer = protocol::control_wrap::make(cfg, role::client);
+  CAF_REQUIRE(peer);
+  control_packet x;
+  x.op = opcode::control_soft_reset_v1;
+  x.key_id = 1;
+  x.source = peer_id;
+  up(hdl, {peer->seal(x, clock.now())});
+  CAF_CHECK_EQUAL(second.packets.size(), 1u);
+  tell(hdl, x);
+  CAF_REQUIRE_EQUAL(seen.datagrams.size(), 1u);
+  CAF_CHECK(peer->open(seen.datagrams[0]));
+  // A second key is refused, and so is none.
+  answer = ask<control_key_installed>(hdl, atom::install_v, box);
+  CAF_REQUIRE(answer);
+  CAF_CHECK(!answer->ok);
+  answer = ask<control_key_installed>(hdl, atom::install_v, control_key_box{});
+  CAF_REQUIRE(answer);
+  CAF_CHECK(!answer->ok);
+}
+
+CAF_TEST(nothing leaves for a key id before the last soft reset) {
+  auto hdl = spawn_known();
+  control_packet x;
+  x.op = opcode::control_soft_reset_v1;
+  x.key_id = 1;
+  tell(hdl, x);
+  CAF_CHECK_EQUAL(seen.datagrams.size(), 1u);
+  control_packet late;
+  late.op = opcode::ack_v1;
+  late.acks = {1};
+  tell(hdl, late);
+  CAF_CHECK_EQUAL(seen.datagrams.size(), 1u);
+  CAF_CHECK(has(status_of(hdl), "bad_key_id 1"));
+}
+
+CAF_TEST(CONTROL hears how much room a wrapped client key leaves) {
+  test::crypt_v2_keys keys;
+  args->mux.self = role::client;
+  args->mux.wrap = keys.client();
+  auto answer_of = [&](bool asks) {
+    protocol::wrap_config cfg;
+    cfg.mode = wrap_mode::tls_crypt;
+    cfg.key = keys.client().key;
+    auto server = protocol::control_wrap::make(cfg, role::server);
+    CAF_REQUIRE(server);
+    auto first = protocol::read_head(seen.datagrams.back());
+    CAF_REQUIRE(first);
+    control_packet x;
+    x.op = opcode::control_hard_reset_server_v2;
+    x.source = peer_id;
+    x.acks = {0};
+    x.destination = first->source;
+    if (asks)
+      x.payload = protocol::write_reset({protocol::resend_wrapped_key});
+    return server->seal(x, clock.now());
+  };
+  for (auto asks : {false, true}) {
+    seen = {};
+    auto hdl = spawn_one();
+    attach(hdl, 0, around);
+    control_packet x;
+    x.op = opcode::control_hard_reset_client_v3;
+    tell(hdl, x);
+    CAF_REQUIRE_EQUAL(seen.datagrams.size(), 1u);
+    CAF_CHECK(seen.limits == std::vector<uint32_t>{829});
+    seen.log.clear();
+    up(hdl, {answer_of(asks)});
+    CAF_REQUIRE_EQUAL(seen.packets.size(), 1u);
+    if (!asks) {
+      CAF_CHECK(seen.limits == (std::vector<uint32_t>{829, 1128}));
+      // Before CONTROL can cut anything.
+      CAF_CHECK(std::find(seen.log.begin(), seen.log.end(), "limit")
+                < std::find(seen.log.begin(), seen.log.end(), "packet"));
+    } else {
+      CAF_CHECK(seen.limits == std::vector<uint32_t>{829});
+    }
+    control_packet hello;
+    hello.id = 1;
+    hello.acks = {0};
+    hello.payload = bytes(829, 0x16);
+    tell(hdl, hello);
+    CAF_CHECK(seen.limits == (std::vector<uint32_t>{829, 1128}));
+    CAF_REQUIRE_EQUAL(seen.datagrams.size(), 2u);
+    CAF_CHECK_EQUAL(protocol::opcode_bits(seen.datagrams[1][0]), asks ? 11 : 4);
+    CAF_CHECK(seen.datagrams[1].size() + 28 <= 1250u);
   }
 }
 

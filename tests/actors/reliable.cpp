@@ -218,4 +218,17 @@ CAF_TEST(after a shutdown the layer lives on) {
   CAF_CHECK(ask<layer_status>(rel, atom::shutdown_v));
 }
 
+CAF_TEST(no bare ack goes before the first TLS bytes) {
+  tell(rel, control_message{opcode::control_hard_reset_client_v3, {}});
+  auto reset = packet(0, {0});
+  reset.op = opcode::control_hard_reset_server_v2;
+  tell(rel, reset);
+  CAF_CHECK_EQUAL(seen.messages.size(), 1u);
+  CAF_CHECK_EQUAL(seen.packets.size(), 1u);
+  tell(rel, text("hello"));
+  CAF_REQUIRE_EQUAL(seen.packets.size(), 2u);
+  CAF_CHECK_EQUAL(seen.packets[1].id, 1u);
+  CAF_CHECK(seen.packets[1].acks == std::vector<uint32_t>{0});
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -83,10 +83,11 @@ CAF_TEST(a transport that is up carries the hard reset) {
 
 CAF_TEST(TCP is told to NETWORK and to the listener) {
   cfg->plan.remotes[0].tcp = true;
+  cfg->plan.remotes[0].settings.connect_timeout = 33s;
   start();
   CAF_REQUIRE_EQUAL(outer.networks.size(), 1u);
   CAF_CHECK(outer.networks[0].tcp);
-  CAF_CHECK(outer.networks[0].connect_timeout == cfg->session.connect_timeout);
+  CAF_CHECK(outer.networks[0].connect_timeout == 33s);
   CAF_CHECK_EQUAL(saw.count(phase::tcp_connect), 1u);
 }
 
@@ -153,7 +154,7 @@ CAF_TEST(a server that never answers is left for the next try) {
   // Whichever of the two limits comes first.
   for (auto limit : {std::pair{60s, 120s}, {60s, 20s}}) {
     cfg->session.hand_window = limit.first;
-    cfg->session.connect_timeout = limit.second;
+    cfg->plan.remotes[0].settings.connect_timeout = limit.second;
     outer.networks.clear();
     outer.datagrams.clear();
     saw.ended.clear();

@@ -19,6 +19,7 @@ struct end_of_line {
   world_record seen;
   test::world_actor around;
   tls_actor layer;
+  bool confirm_peer = false;
 };
 
 struct fixture : test::layer_fixture {
@@ -44,7 +45,9 @@ struct fixture : test::layer_fixture {
     }
     args->random = test::seeded{self == role::client ? 1u : 2u}.source();
     x.around = own(sys.spawn(test::world, &x.seen));
-    x.layer = own(sys.spawn(tls, args, &clock, x.around, x.around, x.around));
+    args->negotiation.confirm_peer = x.confirm_peer;
+    x.layer = own(
+      sys.spawn(tls, args, &clock, x.around, x.around, x.around, x.around));
   }
 
   /// Both heard the other one's reset.
@@ -207,6 +210,74 @@ CAF_TEST(a DATA CHANNEL that does not answer is a failure) {
   CAF_CHECK(client.seen.installed.empty());
   CAF_REQUIRE(failed(client) != nullptr);
   CAF_CHECK(failed(client)->why == reason::internal);
+}
+
+CAF_TEST(the key of the data channel is what SUPERVISOR asked for) {
+  connect();
+  auto what = derivation(data_cipher::aes_256_cbc);
+  what.digest = "SHA512";
+  tell(client.layer, what);
+  what = derivation();
+  what.epoch = true;
+  tell(server.layer, what);
+  CAF_REQUIRE_EQUAL(client.seen.keys.size(), 1u);
+  CAF_CHECK(client.seen.keys[0]->cipher == data_cipher::aes_256_cbc);
+  CAF_CHECK_EQUAL(client.seen.keys[0]->digest, "SHA512");
+  CAF_CHECK(!client.seen.keys[0]->epoch);
+  CAF_REQUIRE_EQUAL(server.seen.keys.size(), 1u);
+  CAF_CHECK(server.seen.keys[0]->epoch);
+}
+
+CAF_TEST(both ends install the same key for the control channel) {
+  connect();
+  for (auto x : {&client, &server}) {
+    x->seen.log.clear();
+    tell(x->layer, derive_control_key{});
+    CAF_CHECK(
+      x->seen.log
+      == (std::vector<std::string>{"install control", "control installed"}));
+    CAF_REQUIRE_EQUAL(x->seen.control_keys.size(), 1u);
+    CAF_CHECK_EQUAL(x->seen.control_installed, 1u);
+  }
+  CAF_CHECK(client.seen.control_keys[0]->view()
+            == server.seen.control_keys[0]->view());
+}
+
+CAF_TEST(a control channel key that does not come to be is a failure) {
+  spawn_ends();
+  begin();
+  tell(client.layer, derive_control_key{});
+  CAF_REQUIRE(failed(client) != nullptr);
+  CAF_CHECK(failed(client)->why == reason::internal);
+  CAF_CHECK(client.seen.control_keys.empty());
+  for (auto answer : {world_record::answer::no, world_record::answer::never}) {
+    client = {};
+    server = {};
+    connect();
+    client.seen.on_install = answer;
+    tell(client.layer, derive_control_key{});
+    pass(6s);
+    CAF_CHECK_EQUAL(client.seen.control_installed, 0u);
+    CAF_REQUIRE(failed(client) != nullptr);
+    CAF_CHECK(failed(client)->why == reason::internal);
+  }
+}
+
+CAF_TEST(a peer that has to be accepted hears nothing before) {
+  for (auto x : {&client, &server}) {
+    client = {};
+    server = {};
+    x->confirm_peer = true;
+    spawn_ends();
+    begin();
+    carry();
+    CAF_CHECK_EQUAL(x->seen.count<tls_established>(), 1u);
+    CAF_CHECK_EQUAL(x->seen.count<keys_exchanged>(), 0u);
+    tell(x->layer, atom::accept_v);
+    carry();
+    CAF_CHECK_EQUAL(client.seen.count<keys_exchanged>(), 1u);
+    CAF_CHECK_EQUAL(server.seen.count<keys_exchanged>(), 1u);
+  }
 }
 
 CAF_TEST(texts pass both ways also before the keys are exchanged) {

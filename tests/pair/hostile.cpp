@@ -203,7 +203,7 @@ void check_attacks(wrap_mode wrap, const std::vector<attacker::attack>& what) {
     attacker a{x, seed};
     a.attacks = what;
     if (wrap != wrap_mode::tls_crypt)
-      a.attacks.push_back(foreign_resets(x.client.cfg->wrap));
+      a.attacks.push_back(foreign_resets(x.client.settings().wrap));
     x.start();
     check_unharmed(x);
     CAF_CHECK(a.injected() > 10 * a.seen());
@@ -235,7 +235,7 @@ CAF_TEST(resets of other sessions with the true key of tls crypt) {
     attacker a{x, seed};
     // A server of one session takes whoever comes first, so the client must
     // be it.
-    a.attacks = {repeated, foreign_resets(x.client.cfg->wrap)};
+    a.attacks = {repeated, foreign_resets(x.client.settings().wrap)};
     x.start();
     check_unharmed(x);
   }

@@ -42,7 +42,7 @@ void check_refused(vpn_pair& x, duration limit, reason why) {
 CAF_TEST(a wrong password is refused) {
   // Even one who may try for ever must not: it could lock the account.
   vpn_pair x;
-  x.client.cfg->session.password = secret{"looking glass"};
+  x.client.cfg->credentials.password = secret{"looking glass"};
   check_refused(x, 10s, reason::auth_failed);
   CAF_CHECK(x.client.saw.noted("AUTH_FAILED"));
   CAF_CHECK_EQUAL(x.client.sockets, 1u);
@@ -50,7 +50,7 @@ CAF_TEST(a wrong password is refused) {
 
 CAF_TEST(a wrong user name is refused) {
   vpn_pair x;
-  x.client.cfg->session.username = "Alice";
+  x.client.cfg->credentials.username = "Alice";
   check_refused(x, 10s, reason::auth_failed);
 }
 
@@ -61,7 +61,7 @@ CAF_TEST(the refusal reaches the client over a lossy link) {
     cfg.faults.lose = 100;
     cfg.restart_server = true;
     vpn_pair x{cfg};
-    x.client.cfg->session.password = secret{"looking glass"};
+    x.client.cfg->credentials.password = secret{"looking glass"};
     x.start();
     auto ended = x.drive(5min, [&] {
       return !x.client.saw.ended.empty();
@@ -107,8 +107,8 @@ CAF_TEST(with another tls crypt key there is no answer) {
     pair_config cfg;
     cfg.wrap = mode;
     one_try x{cfg};
-    for (size_t i = 0; i < x.client.cfg->wrap.key.size(); ++i)
-      x.client.cfg->wrap.key.data()[i] ^= 1;
+    for (size_t i = 0; i < x.client.settings().wrap.key.size(); ++i)
+      x.client.settings().wrap.key.data()[i] ^= 1;
     check_refused(x, 3min, reason::no_answer);
     CAF_CHECK_EQUAL(x.client.saw.count(protocol::phase::auth), 0u);
     CAF_CHECK_EQUAL(x.server.saw.count(protocol::phase::auth), 0u);
@@ -119,7 +119,7 @@ CAF_TEST(with two different wrappings there is no answer) {
   pair_config cfg;
   cfg.wrap = wrap_mode::tls_crypt;
   one_try x{cfg};
-  x.client.cfg->wrap.mode = wrap_mode::none;
+  x.client.settings().wrap.mode = wrap_mode::none;
   check_refused(x, 3min, reason::no_answer);
 }
 
@@ -167,7 +167,7 @@ CAF_TEST(the next server is tried when one does not answer) {
   vpn_pair x;
   auto dead = x.client.saw.resolved.endpoints.front();
   x.client.saw.resolved.endpoints.push_back(dead);
-  x.client.cfg->session.connect_timeout = 10s;
+  x.client.settings().connect_timeout = 10s;
   x.server.cfg->session.hand_window = 5min;
   x.set_link_up(false);
   x.start();
@@ -183,7 +183,7 @@ CAF_TEST(the next server is tried when one does not answer) {
 CAF_TEST(a client that may not try again ends with the last reason) {
   vpn_pair x;
   x.client.cfg->plan.max_tries = 3;
-  x.client.cfg->session.connect_timeout = 10s;
+  x.client.settings().connect_timeout = 10s;
   x.set_link_up(false);
   check_refused(x, 40s, reason::no_answer);
   CAF_CHECK_EQUAL(x.client.sockets, 3u);

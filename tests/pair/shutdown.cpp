@@ -59,14 +59,14 @@ CAF_TEST(a client that is stopped ends for that reason) {
 
 CAF_TEST(the server hears that the client leaves) {
   vpn_pair x;
-  x.client.cfg->session.exit_notify = 1;
+  x.client.settings().exit_notify = 1;
   connect(x);
   check_exit(x);
 }
 
 CAF_TEST(the client hears that the server leaves and tries again) {
   vpn_pair x;
-  x.server.cfg->session.exit_notify = 1;
+  x.server.settings().exit_notify = 1;
   connect(x);
   x.stop(x.server);
   CAF_CHECK(x.drive(5s, [&] {
@@ -81,7 +81,7 @@ CAF_TEST(the server hears it over a lossy link too) {
     pair_config cfg;
     cfg.seed = seed;
     vpn_pair x{cfg};
-    x.client.cfg->session.exit_notify = 1;
+    x.client.settings().exit_notify = 1;
     connect(x);
     link_faults faults;
     faults.lose = 300;
@@ -94,7 +94,7 @@ CAF_TEST(the server hears it over a lossy link too) {
 
 CAF_TEST(a client whose peer is gone ends in time) {
   vpn_pair x;
-  x.client.cfg->session.exit_notify = 1;
+  x.client.settings().exit_notify = 1;
   connect(x);
   x.set_link_up(false);
   auto begin = x.elapsed();
@@ -123,7 +123,7 @@ CAF_TEST(a stop at any moment of the handshake is obeyed) {
       cfg.seed = static_cast<uint64_t>(at) + 1;
       cfg.shuffle = shuffle;
       vpn_pair x{cfg};
-      x.client.cfg->session.exit_notify = 1;
+      x.client.settings().exit_notify = 1;
       x.start();
       x.drive(std::chrono::milliseconds{at});
       x.stop(x.client);
@@ -139,7 +139,7 @@ CAF_TEST(a stop at any moment of a renegotiation is obeyed) {
   for (auto at = -10; at <= 110; at += 2) {
     vpn_pair x;
     x.client.cfg->session.reneg_after = 2s;
-    x.client.cfg->session.exit_notify = 1;
+    x.client.settings().exit_notify = 1;
     connect(x);
     x.drive(2s + std::chrono::milliseconds{at});
     x.stop(x.client);
@@ -153,7 +153,7 @@ CAF_TEST(a stop at any moment of a renegotiation is obeyed) {
 
 CAF_TEST(a stop while the client waits for its next try is obeyed) {
   vpn_pair x;
-  x.client.cfg->session.connect_timeout = 10s;
+  x.client.settings().connect_timeout = 10s;
   x.client.cfg->plan.retry = 100s;
   x.set_link_up(false);
   x.start();

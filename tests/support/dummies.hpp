@@ -18,11 +18,20 @@ struct session_record {
   std::vector<protocol::session_notice> notices;
   std::vector<protocol::phase> phases;
   std::vector<actors::session_ended> ended;
+  /// Where a browser was sent.
+  std::vector<std::string> urls;
+  /// What a person was asked, and what it answers next; nobody is there when
+  /// there is no answer.
+  std::vector<protocol::question> questions;
+  std::vector<protocol::answer> answers;
   /// What HOST was to apply, and how often to undo.
   std::vector<protocol::tunnel_config> applied;
   size_t undone = 0;
   /// What HOST answers.
   failure host_answer{reason::none, {}};
+  /// How often HOST was to add routes, and what it answers.
+  size_t routed = 0;
+  actors::routes_result routes_answer;
   /// How long HOST takes to apply.
   duration host_delay{};
   /// What RESOLVER answers.
@@ -77,9 +86,13 @@ host_dummy(host_dummy_actor::stateful_pointer<host_dummy_state> self,
       self->delayed_send(self, record->host_delay, atom::timeout_v);
       return promise;
     },
+    [record](atom::route) {
+      ++record->routed;
+      return record->routes_answer;
+    },
     [record](atom::undo) {
       ++record->undone;
-      return actors::layer_status{"host", ""};
+      return actors::layer_status{"host", "", {}};
     },
     [self, answer](atom::timeout) {
       self->state.promise.deliver(answer());
@@ -94,6 +107,19 @@ resolver_dummy(actors::resolver_actor::pointer, session_record* record) {
   }};
 }
 
+inline actors::prompter_actor::behavior_type
+prompter_dummy(actors::prompter_actor::pointer, session_record* record) {
+  return {[record](atom::ask, const protocol::question& x) {
+    record->questions.push_back(x);
+    protocol::answer result;
+    if (!record->answers.empty()) {
+      result = record->answers.front();
+      record->answers.erase(record->answers.begin());
+    }
+    return result;
+  }};
+}
+
 inline actors::tun_actor::behavior_type tun_dummy(actors::tun_actor::pointer,
                                                   session_record* record) {
   return {
@@ -105,10 +131,10 @@ inline actors::tun_actor::behavior_type tun_dummy(actors::tun_actor::pointer,
         record->packets.push_back(batch->view(run).copy());
     },
     [](atom::shutdown) {
-      return actors::layer_status{"tun", ""};
+      return actors::layer_status{"tun", "", {}};
     },
     [](atom::status) {
-      return actors::layer_status{"tun", ""};
+      return actors::layer_status{"tun", "", {}};
     },
   };
 }
@@ -122,6 +148,9 @@ listener_dummy(actors::session_listener_actor::pointer,
     },
     [record](const protocol::phase_began& x) {
       record->phases.push_back(x.what);
+    },
+    [record](const protocol::url_offered& x) {
+      record->urls.push_back(x.url);
     },
     [record](const actors::session_ended& x) {
       record->ended.push_back(x);

@@ -107,12 +107,20 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
   x.cfg = std::make_shared<supervisor_config>();
   auto& c = *x.cfg;
   c.session.self = self;
-  c.wrap.mode = cfg.wrap;
-  for (size_t i = 0; i < c.wrap.key.size(); ++i)
-    c.wrap.key.data()[i] = static_cast<uint8_t>(7 * i + 1);
+  if (is_client) {
+    protocol::remote_entry remote;
+    remote.host = "vpn.test";
+    c.plan.remotes = {remote};
+  }
+  auto& wrap = x.settings().wrap;
+  wrap.mode = cfg.wrap;
+  for (size_t i = 0; i < wrap.key.size(); ++i)
+    wrap.key.data()[i] = static_cast<uint8_t>(7 * i + 1);
   if (cfg.wrap == protocol::wrap_mode::tls_auth)
-    c.wrap.direction
+    wrap.direction
       = is_client ? cfg.client_direction : opposite(cfg.client_direction);
+  c.session.dynamic_tls_crypt = cfg.dynamic_tls_crypt;
+  c.session.epoch = cfg.epoch;
   c.tls = make_tls(is_client ? client_tls_config() : server_tls_config());
   c.network.remote = is_client ? server_address : client_address;
   c.random = seeded{cfg.seed * 31 + (is_client ? 7 : 11)}.source();
@@ -135,18 +143,19 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
   c.parts.spawn_resolver = [this, side = &x] {
     return sys_.spawn(resolver_dummy, &side->saw);
   };
+  c.parts.spawn_prompter = [this, side = &x] {
+    return prompter_actor{sys_.spawn(prompter_dummy, &side->saw)};
+  };
   is_client ? prepare_client(cfg) : prepare_server(cfg);
 }
 
 void vpn_pair::prepare_client(const pair_config& cfg) {
   client.saw.resolved.endpoints = {server_address};
   auto& c = *client.cfg;
-  protocol::remote_entry remote;
-  remote.host = "vpn.test";
-  c.plan.remotes = {remote};
   c.session.pull.ciphers = {cfg.cipher};
-  c.session.username = "alice";
-  c.session.password = secret{"wonderland"};
+  c.credentials.source = protocol::credential_source::given;
+  c.credentials.username = "alice";
+  c.credentials.password = secret{"wonderland"};
   protocol::peer_info_config info;
   info.version = "2.6.14";
   info.ciphers = {protocol::to_string(cfg.cipher)};
@@ -273,6 +282,7 @@ network_actor::behavior_type vpn_pair::socket(network_actor::pointer self,
       ++of->sockets;
       self->send(above, up);
     },
+    [](const protocol::configure_socket&) {},
     [](atom::timeout) {},
     [host, of](atom::down, batch_ptr& batch) {
       for (auto& run : *batch) {
@@ -286,10 +296,10 @@ network_actor::behavior_type vpn_pair::socket(network_actor::pointer self,
       host->transmit(*of, byte_view{x.data});
     },
     [](atom::shutdown) {
-      return layer_status{"network", ""};
+      return layer_status{"network", "", {}};
     },
     [](atom::status) {
-      return layer_status{"network", ""};
+      return layer_status{"network", "", {}};
     },
   };
 }

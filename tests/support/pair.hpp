@@ -19,11 +19,15 @@
 namespace vpn::test {
 
 struct pair_config {
+  /// tls-crypt-v2: a server key and a client key made for it.
   protocol::wrap_mode wrap = protocol::wrap_mode::none;
   /// tls-auth: the client's direction; the server has the other one.
   protocol::key_direction client_direction
     = protocol::key_direction::bidirectional;
   protocol::data_cipher cipher = protocol::data_cipher::aes_256_gcm;
+  /// Both sides know the key of dynamic tls-crypt, and epoch keys.
+  bool dynamic_tls_crypt = true;
+  bool epoch = true;
   link_faults faults;
   uint64_t seed = 1;
   /// Actors that can run do so in random order.
@@ -48,6 +52,11 @@ public:
     actors::batch_up_actor above_network;
     /// How many sockets were opened.
     size_t sockets = 0;
+    /// What a <connection> block would say.
+    protocol::connection_settings& settings() {
+      return cfg->plan.remotes.empty() ? cfg->settings
+                                       : cfg->plan.remotes[0].settings;
+    }
   };
 
   explicit vpn_pair(const pair_config& cfg = {});

@@ -74,12 +74,18 @@ struct tunnel_host : fresh_network {
     auto result = host.apply(tunnel, device.name);
     if (!result)
       CAF_FAIL("apply: " << result.error().text);
+    auto routes = host.add_routes();
+    if (!routes)
+      CAF_FAIL("add_routes: " << routes.error().text);
+    result->insert(result->end(), routes->begin(), routes->end());
     return *result;
   }
 
   /// Applies and wants a failure; returns its text.
   std::string fail(host_network& host) {
     auto result = host.apply(tunnel, device.name);
+    if (result)
+      result = host.add_routes();
     if (result)
       CAF_FAIL("apply did what it must not");
     CAF_CHECK(result.error().why == reason::host_failed);

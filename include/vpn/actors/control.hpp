@@ -27,9 +27,10 @@ struct control_state {
   caf::typed_response_promise<layer_status> closing;
 };
 
+/// `v3`: a client opens as tls-crypt-v2 wants.
 control_actor::behavior_type
 control(control_actor::stateful_pointer<control_state> self, uint8_t key_id,
-        protocol::opening how, message_sink_actor below,
+        protocol::opening how, bool v3, message_sink_actor below,
         negotiation_observer_actor observer);
 
 } // namespace vpn::actors

@@ -9,10 +9,16 @@
 #include "vpn/protocol/tunnel_config.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace vpn::actors {
+
+class netlink;
+struct os_error;
+template <class T>
+using kernel_result = expected<T, os_error>;
 
 /// Gets each change, when it has been made, as a command a person can type.
 /// What could not be taken back comes as a comment: "# ip route del ...: why".
@@ -33,11 +39,17 @@ public:
 
   // -- commands --
 
-  /// Makes this host what `tunnel` says, with the device of this name; takes
-  /// an earlier tunnel back first. Returns warnings for people. After a
-  /// failure nothing is changed. No device name means nothing to do.
+  /// Sets up the device of this name and gives it its addresses. What an
+  /// earlier tunnel on the same device has in common with this one stays, the
+  /// rest of it is taken back when `add_routes` has succeeded. Returns warnings
+  /// for people. After a failure nothing of either is left. No device name
+  /// means nothing to do.
   expected<std::vector<std::string>, failure>
   apply(const protocol::tunnel_config& tunnel, const std::string& device);
+
+  /// Adds the routes of the tunnel that was applied. After a failure nothing
+  /// is left of the tunnel.
+  expected<std::vector<std::string>, failure> add_routes();
 
   /// Takes everything back in reverse order. What is gone already is fine;
   /// what the kernel refuses stays in the journal for another attempt.
@@ -49,15 +61,25 @@ public:
   // -- observers --
 
   /// What `undo` would take back, oldest first.
-  const std::vector<host_change>& journal() const noexcept { return journal_; }
+  std::vector<host_change> journal() const;
 
 private:
+  struct setup;
+  kernel_result<done_t> make(netlink& kernel, const host_change& x);
+  bool take_over(const host_change& x);
+  void make_room(netlink& kernel, const host_change& x);
+  void drop_former(netlink& kernel);
+  void take_back(netlink& kernel, std::vector<host_change>& from);
   void log(const std::string& line) const;
   void announce() const;
 
   change_log log_;
   journal_log journal_log_;
   std::vector<host_change> journal_;
+  /// What an earlier tunnel made and this one has not yet found a use for.
+  std::vector<host_change> former_;
+  /// How the host was, and what the first step found out for the second.
+  std::unique_ptr<setup> setup_;
 };
 
 } // namespace vpn::actors

@@ -80,7 +80,9 @@ using negotiation_observer_actor = caf::typed_actor<
   // TLS is up, keys are exchanged, a text came, or it failed.
   caf::reacts_to<negotiation_fact>,
   // DATA CHANNEL has the key.
-  caf::reacts_to<key_installed>>;
+  caf::reacts_to<key_installed>,
+  // MUXER has the key of dynamic tls-crypt.
+  caf::reacts_to<control_key_installed>>;
 
 using data_observer_actor = caf::typed_actor<
   // The peer is silent, ids run out, a key was confirmed.
@@ -96,6 +98,8 @@ using session_listener_actor = caf::typed_actor<
   caf::reacts_to<protocol::session_notice>,
   // A phase of connecting began.
   caf::reacts_to<protocol::phase_began>,
+  // The server waits until a person has been there with a browser.
+  caf::reacts_to<protocol::url_offered>,
   // It is over. The last message of a session.
   caf::reacts_to<session_ended>>;
 
@@ -107,6 +111,8 @@ using network_actor = caf::typed_actor<
   caf::reacts_to<atom::attach, batch_up_actor>,
   // Opens the socket; `transport_up` or `layer_failed` follows.
   caf::reacts_to<atom::start>,
+  // Socket buffers and options that the server wants.
+  caf::reacts_to<protocol::configure_socket>,
   // INTERNAL: a TCP connect took too long.
   caf::reacts_to<atom::timeout>>::extend_with<batch_down_actor>::
   extend_with<control_out_actor>::extend_with<layer_actor>;
@@ -124,6 +130,11 @@ using payload_limit_actor = caf::typed_actor<
   // How much fits one packet.
   caf::reacts_to<payload_limit>>;
 
+/// Accepts the key that wraps control packets of later key ids. Worn by MUXER.
+using control_key_sink_actor = caf::typed_actor<
+  // Installs it; answers when packets of a soft reset can use it.
+  caf::replies_to<atom::install, control_key_box>::with<control_key_installed>>;
+
 /// MUXER: tells control from data, unwraps and wraps control packets, and knows
 /// the session ids.
 using muxer_actor = caf::typed_actor<
@@ -138,7 +149,7 @@ using muxer_actor = caf::typed_actor<
   // A soft reset of this key id is welcome from now on.
   caf::reacts_to<atom::allow, uint8_t>>::extend_with<batch_up_actor>::
   extend_with<batch_down_actor>::extend_with<control_sink_actor>::extend_with<
-    layer_actor>;
+    control_key_sink_actor>::extend_with<layer_actor>;
 
 /// CONTROL, as RELIABLE sees it.
 using control_upper_actor = caf::typed_actor<
@@ -177,6 +188,10 @@ using key_sink_actor = caf::typed_actor<
 using tls_actor = caf::typed_actor<
   // Derives this key id's data key and installs it; `key_installed` follows.
   caf::reacts_to<protocol::derive_key>,
+  // Exports the key of dynamic tls-crypt; `control_key_installed` follows.
+  caf::reacts_to<protocol::derive_control_key>,
+  // Goes on with a peer whose certificate found favour.
+  caf::reacts_to<atom::accept>,
   // Sends a text message.
   caf::reacts_to<text_command>,
   // INTERNAL: the deadline of `poll_timeout` has come.
@@ -189,6 +204,8 @@ using data_channel_actor = caf::typed_actor<
   caf::reacts_to<atom::attach, batch_up_actor>,
   // Timers and sizes.
   caf::reacts_to<protocol::data_channel_config>,
+  // Says inside the tunnel that we leave.
+  caf::reacts_to<atom::leave>,
   // INTERNAL: the deadline of `poll_timeout` has come.
   caf::reacts_to<atom::timeout>>::extend_with<batch_up_actor>::
   extend_with<batch_down_actor>::extend_with<key_sink_actor>::extend_with<
@@ -202,11 +219,16 @@ using tun_actor = caf::typed_actor<
 
 // -- helpers that block, each on a thread of its own --
 
-/// HOST: device, addresses and routes, and how to undo them.
+/// HOST: device, addresses, routes and names, and how to undo them.
 using host_actor = caf::typed_actor<
-  // Makes the tunnel; the answer holds the device or the failure. After a
-  // failure nothing is left behind.
+  // Opens the device and gives it its addresses; the answer holds the device or
+  // the failure. After a failure nothing is left behind. When a tunnel stands
+  // already, its device is kept if it can be, and what differs is changed.
   caf::replies_to<atom::apply, protocol::tunnel_config>::with<tunnel_device>,
+  // Adds the routes and names of that tunnel, or changes those that differ.
+  // What cannot be set is a warning, unless traffic would then bypass the
+  // tunnel.
+  caf::replies_to<atom::route>::with<routes_result>,
   // Undoes everything. Idempotent.
   caf::replies_to<atom::undo>::with<layer_status>>;
 
@@ -217,6 +239,10 @@ using resolver_actor
 /// RUNNER: user scripts, without a shell, within a time limit.
 using runner_actor
   = caf::typed_actor<caf::replies_to<run_request>::with<run_result>>;
+
+/// PROMPTER: whoever can ask a person. Answers when the person has.
+using prompter_actor = caf::typed_actor<
+  caf::replies_to<atom::ask, protocol::question>::with<protocol::answer>>;
 
 // -- the session --
 
@@ -232,7 +258,9 @@ using supervisor_actor = caf::typed_actor<
   // Counters of all layers, for people.
   caf::replies_to<atom::status>::with<std::vector<layer_status>>,
   // INTERNAL: the deadline of the session or of a wait has come.
-  caf::reacts_to<atom::timeout, uint64_t>>::
+  caf::reacts_to<atom::timeout, uint64_t>,
+  // INTERNAL: `route-delay` is over.
+  caf::reacts_to<atom::route, uint64_t>>::
   extend_with<transport_observer_actor>::extend_with<mux_observer_actor>::
     extend_with<negotiation_observer_actor>::extend_with<data_observer_actor>;
 

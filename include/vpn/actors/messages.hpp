@@ -71,10 +71,16 @@ struct layer_failed {
 
 // -- asking and answering --
 
-/// What a layer tells about itself, for people.
+/// One number of a layer: "tun_read_bytes".
+struct layer_counter {
+  std::string name;
+  uint64_t value = 0;
+};
+/// What a layer tells about itself: a text for people, numbers for scripts.
 struct layer_status {
   std::string layer;
   std::string text;
+  std::vector<layer_counter> counters;
 };
 struct resolve_request {
   std::string host, port;
@@ -105,6 +111,19 @@ struct session_ended {
 
 // -- only inside this process --
 
+/// What HOST made of the routes and names of the tunnel.
+struct routes_result {
+  std::vector<std::string> warnings;
+  failure what{reason::none, {}};
+};
+/// A control channel key on its way from TLS to MUXER.
+struct control_key_box {
+  std::shared_ptr<const key_block> exported;
+};
+/// MUXER has the key of dynamic tls-crypt, or could not take it.
+struct control_key_installed {
+  bool ok = true;
+};
 /// The device HOST has opened, and what it can do.
 struct tunnel_device {
   std::shared_ptr<const unique_fd> fd;
@@ -148,7 +167,10 @@ VPN_INSPECT(peer_answered, x.key_id)
 VPN_INSPECT(soft_reset_seen, x.key_id)
 VPN_INSPECT(key_installed, x.key_id)
 VPN_INSPECT(layer_failed, x.layer, x.what)
-VPN_INSPECT(layer_status, x.layer, x.text)
+VPN_INSPECT(layer_counter, x.name, x.value)
+VPN_INSPECT(layer_status, x.layer, x.text, x.counters)
+VPN_INSPECT(routes_result, x.warnings, x.what)
+VPN_INSPECT(control_key_installed, x.ok)
 VPN_INSPECT(resolve_request, x.host, x.port, x.kind, x.tcp)
 VPN_INSPECT(resolve_result, x.endpoints, x.what)
 VPN_INSPECT(run_request, x.words, x.environment, x.limit_seconds)
@@ -197,6 +219,7 @@ VPN_INSPECT(control_packet, x.op, x.key_id, x.source, x.acks, x.destination,
 VPN_INSPECT(control_message, x.op, x.payload)
 VPN_INSPECT(phase_began, x.what, x.detail)
 VPN_INSPECT(session_notice, x.severity, x.text)
+VPN_INSPECT(url_offered, x.url, x.flags)
 
 } // namespace protocol
 } // namespace vpn
@@ -205,9 +228,14 @@ VPN_INSPECT(session_notice, x.severity, x.text)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::tunnel_device)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::data_key_box)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::control_key_box)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::negotiation_fact)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::data_fact)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::derive_key)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::derive_control_key)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::configure_socket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::data_channel_config)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::tunnel_config)
 
@@ -224,7 +252,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::soft_reset_seen))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::key_installed))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::layer_failed))
+  CAF_ADD_TYPE_ID(vpn, (vpn::actors::layer_counter))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::layer_status))
+  CAF_ADD_TYPE_ID(vpn, (vpn::actors::routes_result))
+  CAF_ADD_TYPE_ID(vpn, (vpn::actors::control_key_installed))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::resolve_request))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::resolve_result))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::run_request))
@@ -234,6 +265,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(vpn, (vpn::protocol::control_message))
   CAF_ADD_TYPE_ID(vpn, (vpn::protocol::phase_began))
   CAF_ADD_TYPE_ID(vpn, (vpn::protocol::session_notice))
+  CAF_ADD_TYPE_ID(vpn, (vpn::protocol::url_offered))
   // Packets on their way to TUN, and to the network.
   CAF_ADD_ATOM(vpn, vpn::atom, up, "up")
   CAF_ADD_ATOM(vpn, vpn::atom, down, "down")
@@ -250,6 +282,14 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_ATOM(vpn, vpn::atom, undo, "undo")
   CAF_ADD_ATOM(vpn, vpn::atom, install, "install")
   CAF_ADD_ATOM(vpn, vpn::atom, derive, "derive")
+  // Routes and names of a tunnel whose addresses are set.
+  CAF_ADD_ATOM(vpn, vpn::atom, route, "route")
+  // Say inside the tunnel that we leave.
+  CAF_ADD_ATOM(vpn, vpn::atom, leave, "leave")
+  // The peer's certificate found favour.
+  CAF_ADD_ATOM(vpn, vpn::atom, accept, "accept")
+  // Something only a person can answer.
+  CAF_ADD_ATOM(vpn, vpn::atom, ask, "ask")
   // A soft reset of this key id is welcome.
   CAF_ADD_ATOM(vpn, vpn::atom, allow, "allow")
   // The peer was heard on the control channel.

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "vpn/actors/clock_source.hpp"
+#include "vpn/actors/host.hpp"
 #include "vpn/actors/interfaces.hpp"
 #include "vpn/actors/muxer.hpp"
 #include "vpn/actors/network.hpp"
 #include "vpn/protocol/connect_plan.hpp"
+#include "vpn/protocol/profile.hpp"
 
 namespace vpn::actors {
 
@@ -21,29 +23,38 @@ struct outer_parts {
   std::function<resolver_actor()> spawn_resolver;
   /// Asked only when there are scripts to run.
   std::function<runner_actor()> spawn_runner;
+  /// Asked only when a person is needed; may be absent: then nobody answers.
+  std::function<prompter_actor()> spawn_prompter;
 };
 
-/// The real ones: sockets, /dev/net/tun, netlink, getaddrinfo. `log` gets each
-/// change of the host as a command, on HOST's thread.
+/// The real ones: sockets, /dev/net/tun, netlink, getaddrinfo. There is no
+/// PROMPTER among them: only an application knows whom to ask.
 outer_parts system_parts(caf::actor_system& sys, io_loop& loop,
-                         data_pools pools,
-                         std::function<void(const std::string&)> log);
+                         data_pools pools, host_config host);
 
 struct supervisor_config {
   /// Template of each session; remote and transport are filled in.
   protocol::session_config session;
   /// A client's way to its servers. A server has one peer: `network.remote`.
+  /// Each remote carries its own settings.
   protocol::connect_plan_config plan;
-  protocol::wrap_config wrap;
-  size_t max_packet_size = 1250;
+  /// The settings of a server's one peer.
+  protocol::connection_settings settings;
   std::shared_ptr<const protocol::tls_context> tls;
+  protocol::credentials_config credentials;
   /// Template of each socket.
   network_config network;
   protocol::reliable_config reliable;
-  /// Options string needs it: digest of `auth`, and whether there is tls-auth.
-  std::string auth = "SHA1";
   /// Scripts as words; empty for none.
-  std::vector<std::string> up, down;
+  protocol::profile_scripts scripts;
+  /// Variables for scripts besides those of the session.
+  std::vector<std::pair<std::string, std::string>> environment;
+  /// The device and its settings stay over a reconnect.
+  bool persist_tun = false;
+  /// The session's end is the end: never connect anew.
+  bool single_session = false;
+  /// Option `resolv-retry`.
+  duration resolve_retry = duration::max();
 
   random_source random;
   const clock_source* clock = nullptr;

@@ -15,6 +15,8 @@ struct tls_state {
   tls_state() = default;
   void drain();
   void derive(const protocol::derive_key& what);
+  void derive_control();
+  layer_status status() const;
   void report(protocol::negotiation_event event);
 
   tls_actor::stateful_pointer<tls_state> self = nullptr;
@@ -24,6 +26,7 @@ struct tls_state {
   std::optional<protocol::negotiation> negotiation;
   tls_sink_actor below;
   key_sink_actor keys;
+  control_key_sink_actor control_keys;
   negotiation_observer_actor observer;
   actor_timer timer;
 };
@@ -38,6 +41,7 @@ tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
                              std::shared_ptr<const tls_arguments> args,
                              const clock_source* clock, tls_sink_actor below,
                              key_sink_actor keys,
+                             control_key_sink_actor control_keys,
                              negotiation_observer_actor observer);
 
 } // namespace vpn::actors

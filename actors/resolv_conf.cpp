@@ -1,0 +1,201 @@
+#include "resolv_conf.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace vpn::actors {
+
+namespace {
+
+using protocol::dns_config;
+using protocol::dns_transport;
+
+constexpr size_t max_file = 65536;
+/// MAXNS of the C library.
+constexpr size_t max_servers = 3;
+constexpr uint16_t dns_port = 53;
+
+bool is_usual_port(const endpoint& x) {
+  return x.port == 0 || x.port == dns_port;
+}
+
+/// A server without domains of its own answers for all names; only such can
+/// stand in this file, unless there is no other.
+std::vector<ip_address> chosen_servers(const dns_config& cfg) {
+  std::vector<ip_address> result;
+  for (auto split : {false, true}) {
+    for (const auto& x : cfg.servers)
+      if (x.transport == dns_transport::plain
+          && x.resolve_domains.empty() != split)
+        for (const auto& y : x.addresses)
+          if (is_usual_port(y))
+            result.push_back(y.address);
+    if (!result.empty())
+      break;
+  }
+  return result;
+}
+
+failure cannot(const std::string& what, const std::string& path) {
+  return {reason::host_failed,
+          "cannot " + what + " " + path + ": " + std::strerror(errno)};
+}
+
+} // namespace
+
+std::string make_resolv_conf(const dns_config& cfg,
+                             const std::string& original) {
+  std::ostringstream out;
+  out << "# Written by vpn-actor while its tunnel is up; the former content "
+         "comes back.\n";
+  auto servers = chosen_servers(cfg);
+  servers.resize(std::min(servers.size(), max_servers));
+  for (const auto& x : servers)
+    out << "nameserver " << to_string(x) << '\n';
+  if (!cfg.search_domains.empty()) {
+    out << "search";
+    for (const auto& x : cfg.search_domains)
+      out << ' ' << x;
+    out << '\n';
+  }
+  std::istringstream lines{original};
+  for (std::string line; std::getline(lines, line);) {
+    auto keeps = line.compare(0, 7, "options") == 0
+                 || line.compare(0, 8, "sortlist") == 0
+                 || (servers.empty() && line.compare(0, 10, "nameserver") == 0)
+                 || (cfg.search_domains.empty()
+                     && (line.compare(0, 6, "search") == 0
+                         || line.compare(0, 6, "domain") == 0));
+    if (keeps)
+      out << line << '\n';
+  }
+  return out.str();
+}
+
+resolv_conf::resolv_conf(std::string path,
+                         std::shared_ptr<const unique_fd> file)
+  : path_(std::move(path)),
+    file_(std::move(file)) {
+}
+
+// -- commands --
+
+expected<std::vector<std::string>, failure>
+resolv_conf::apply(const dns_config& cfg) {
+  if (auto result = open(); !result)
+    return result.error();
+  auto before = original_ ? original_ : read();
+  if (!before)
+    return cannot("read", path_);
+  auto text = make_resolv_conf(cfg, *before);
+  if (!write(text)) {
+    auto why = cannot("write", path_);
+    write(*before);
+    return why;
+  }
+  original_ = std::move(before);
+  written_ = std::move(text);
+  std::vector<std::string> warnings;
+  auto servers = chosen_servers(cfg);
+  if (servers.size() > max_servers)
+    warnings.push_back(path_ + " takes three name servers, the tunnel has "
+                       + std::to_string(servers.size()));
+  for (const auto& x : cfg.servers) {
+    auto name = "dns server " + std::to_string(x.priority);
+    if (x.transport != dns_transport::plain)
+      warnings.push_back(name + " wants an encrypted transport, which " + path_
+                         + " cannot say: it is left out");
+    else if (!std::any_of(x.addresses.begin(), x.addresses.end(),
+                          is_usual_port))
+      warnings.push_back(name + " has a port of its own, which " + path_
+                         + " cannot say: it is left out");
+    else if (!x.resolve_domains.empty())
+      warnings.push_back(name + " is for some domains only, which " + path_
+                         + " cannot say");
+  }
+  return warnings;
+}
+
+std::optional<std::string> resolv_conf::undo() {
+  if (!original_)
+    return std::nullopt;
+  auto original = std::move(*original_);
+  original_.reset();
+  auto now = read();
+  if (now && *now != written_)
+    return path_ + " was changed by somebody else and is left alone";
+  if (!write(original))
+    return cannot("restore", path_).text;
+  return std::nullopt;
+}
+
+// -- observers --
+
+bool resolv_conf::points_to_resolved() {
+  char real[PATH_MAX];
+  if (realpath(path_.c_str(), real) != nullptr
+      && std::string{real}.compare(0, 21, "/run/systemd/resolve/") == 0)
+    return true;
+  unique_fd fd{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd)
+    return false;
+  char text[4096];
+  auto n = ::read(fd.get(), text, sizeof(text));
+  if (n <= 0)
+    return false;
+  std::istringstream lines{std::string(text, static_cast<size_t>(n))};
+  for (std::string line; std::getline(lines, line);)
+    if (line.compare(0, 10, "nameserver") == 0)
+      return line.find("127.0.0.53") != std::string::npos
+             || line.find("127.0.0.54") != std::string::npos;
+  return false;
+}
+
+// -- private --
+
+expected<done_t, failure> resolv_conf::open() {
+  if (file_)
+    return done;
+  unique_fd fd{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
+  if (!fd)
+    return cannot("open", path_);
+  file_ = std::make_shared<const unique_fd>(std::move(fd));
+  return done;
+}
+
+std::optional<std::string> resolv_conf::read() const {
+  std::string text(max_file, '\0');
+  size_t used = 0;
+  while (used < text.size()) {
+    auto n = pread(file_->get(), text.data() + used, text.size() - used,
+                   static_cast<off_t>(used));
+    if (n < 0)
+      return std::nullopt;
+    if (n == 0)
+      break;
+    used += static_cast<size_t>(n);
+  }
+  if (used == text.size()) {
+    errno = EFBIG;
+    return std::nullopt;
+  }
+  text.resize(used);
+  return text;
+}
+
+/// Grows or overwrites first and cuts last, so that no reader finds it empty.
+bool resolv_conf::write(const std::string& text) const {
+  auto n = pwrite(file_->get(), text.data(), text.size(), 0);
+  return n == static_cast<ssize_t>(text.size())
+         && ftruncate(file_->get(), n) == 0;
+}
+
+} // namespace vpn::actors

@@ -1,0 +1,51 @@
+// resolv.conf: other name servers for a while, then the old content again.
+#pragma once
+
+#include "vpn/actors/unique_fd.hpp"
+#include "vpn/protocol/dns_config.hpp"
+#include "vpn/protocol/error.hpp"
+#include "vpn/protocol/reason.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vpn::actors {
+
+/// Writes into the file as it is, never over it: it may be a mount of its own,
+/// a link, or open since before privileges were given up.
+class resolv_conf {
+public:
+  resolv_conf(std::string path, std::shared_ptr<const unique_fd> file);
+
+  // -- commands --
+  /// Returns warnings about what such a file cannot say.
+  expected<std::vector<std::string>, failure>
+  apply(const protocol::dns_config& cfg);
+  /// Puts the old content back, unless somebody else has written meanwhile:
+  /// then the text says so.
+  std::optional<std::string> undo();
+
+  // -- observers --
+  bool applied() const noexcept { return original_.has_value(); }
+  /// True when all questions go to systemd-resolved.
+  bool points_to_resolved();
+
+private:
+  expected<done_t, failure> open();
+  std::optional<std::string> read() const;
+  bool write(const std::string& text) const;
+
+  std::string path_;
+  std::shared_ptr<const unique_fd> file_;
+  std::optional<std::string> original_;
+  std::string written_;
+};
+
+/// The lines that say `cfg`; options of the original stay. At most three name
+/// servers are asked by the C library.
+std::string make_resolv_conf(const protocol::dns_config& cfg,
+                             const std::string& original);
+
+} // namespace vpn::actors

@@ -1,0 +1,61 @@
+// The name servers of a tunnel, set on this host and taken back: through
+// systemd-resolved where it runs, else in resolv.conf.
+// spec: openvpn-wire 7.2
+#pragma once
+
+#include "vpn/actors/host_network.hpp"
+#include "vpn/actors/unique_fd.hpp"
+#include "vpn/protocol/dns_config.hpp"
+#include "vpn/protocol/error.hpp"
+#include "vpn/protocol/reason.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vpn::actors {
+
+/// Where the host keeps its names. Tests name places of their own.
+struct dns_places {
+  std::string resolv_conf = "/etc/resolv.conf";
+  /// The same file, opened for reading and writing before privileges were
+  /// given up; absent: it is opened when it is needed.
+  std::shared_ptr<const unique_fd> resolv_conf_file;
+  /// D-Bus address of the system bus; empty for the usual one.
+  std::string system_bus;
+};
+
+/// Belongs to HOST's thread. Blocks for as long as D-Bus takes, two seconds at
+/// most per call.
+class host_dns {
+public:
+  explicit host_dns(dns_places places = {}, change_log log = {});
+  host_dns(const host_dns&) = delete;
+  host_dns& operator=(const host_dns&) = delete;
+  /// Takes everything back.
+  ~host_dns();
+
+  // -- commands --
+
+  /// Makes these the names of the tunnel on `device`; replaces what was applied
+  /// before. Returns warnings, for example about what this host cannot do; a
+  /// failure changes nothing. An empty configuration is nothing to do.
+  expected<std::vector<std::string>, failure>
+  apply(const protocol::dns_config& cfg, const std::string& device,
+        uint32_t device_index);
+
+  /// Takes everything back; idempotent.
+  void undo();
+
+  // -- observers --
+
+  /// "systemd-resolved", "/etc/resolv.conf", or empty when nothing is set.
+  std::string backend() const;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace vpn::actors

@@ -1,0 +1,213 @@
+// Name servers in resolv.conf, on files of this test's own. systemd-resolved is
+// tested against a bus in tests/interop/dns.sh.
+#define CAF_SUITE actors.host_dns
+#include "vpn/actors/host_dns.hpp"
+
+#include "caf/test/unit_test.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "actors/resolv_conf.hpp"
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace vpn;
+using namespace vpn::actors;
+using protocol::dns_config;
+using protocol::dns_server;
+
+namespace {
+
+dns_server server(int priority, std::initializer_list<const char*> addresses) {
+  dns_server result;
+  result.priority = priority;
+  for (auto x : addresses)
+    result.addresses.push_back({*parse_ip(x), 0, 0});
+  return result;
+}
+
+struct fixture {
+  char directory[24] = "/tmp/vpn-dns-XXXXXX";
+  dns_places places;
+  std::vector<std::string> said;
+  const std::string original = "# mine\nnameserver 192.0.2.53\nsearch home\n"
+                               "options edns0\n";
+
+  fixture() {
+    CAF_REQUIRE(mkdtemp(directory) != nullptr);
+    places.resolv_conf = std::string{directory} + "/resolv.conf";
+    places.system_bus = "unix:path=/nonexistent";
+    write(original);
+  }
+  ~fixture() {
+    unlink(places.resolv_conf.c_str());
+    rmdir(directory);
+  }
+  void write(const std::string& text) {
+    std::ofstream{places.resolv_conf} << text;
+  }
+  std::string read() const {
+    std::ostringstream out;
+    out << std::ifstream{places.resolv_conf}.rdbuf();
+    return out.str();
+  }
+  change_log to_said() {
+    return [this](const std::string& x) {
+      said.push_back(x);
+    };
+  }
+  dns_config two_servers() const {
+    dns_config result;
+    result.servers = {server(0, {"10.8.0.1", "fd00::1"})};
+    result.search_domains = {"corp.example", "example.net"};
+    return result;
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(host_dns_tests, fixture)
+
+CAF_TEST(the file names the tunnel and then its old self again) {
+  host_dns dns{places, to_said()};
+  auto warnings = dns.apply(two_servers(), "tun0", 7);
+  CAF_REQUIRE(warnings);
+  CAF_CHECK(warnings->empty());
+  auto text = read();
+  CAF_CHECK(text.find("nameserver 10.8.0.1\nnameserver fd00::1\n"
+                      "search corp.example example.net\noptions edns0\n")
+            != std::string::npos);
+  CAF_CHECK(text.find("192.0.2.53") == std::string::npos);
+  CAF_CHECK_EQUAL(dns.backend(), places.resolv_conf);
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), original);
+  CAF_CHECK_EQUAL(dns.backend(), "");
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(the end of the object is enough) {
+  {
+    host_dns dns{places};
+    CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  }
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(a second configuration replaces the first) {
+  host_dns dns{places};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  dns_config other;
+  other.servers = {server(0, {"10.9.0.1"})};
+  CAF_REQUIRE(dns.apply(other, "tun0", 7));
+  auto text = read();
+  CAF_CHECK(text.find("10.8.0.1") == std::string::npos);
+  CAF_CHECK(text.find("nameserver 10.9.0.1\n") != std::string::npos);
+  // Without search domains of its own the old ones stay.
+  CAF_CHECK(text.find("search home\n") != std::string::npos);
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(only domains keep the old servers) {
+  host_dns dns{places};
+  dns_config cfg;
+  cfg.search_domains = {"corp.example"};
+  CAF_REQUIRE(dns.apply(cfg, "tun0", 7));
+  auto text = read();
+  CAF_CHECK(text.find("nameserver 192.0.2.53\n") != std::string::npos);
+  CAF_CHECK(text.find("search corp.example\n") != std::string::npos);
+  CAF_CHECK(text.find("search home") == std::string::npos);
+}
+
+CAF_TEST(nothing to say is nothing to do) {
+  host_dns dns{places, to_said()};
+  CAF_REQUIRE(dns.apply({}, "tun0", 7));
+  CAF_CHECK_EQUAL(read(), original);
+  CAF_CHECK(said.empty());
+}
+
+CAF_TEST(what the file cannot say is a warning) {
+  auto split = server(1, {"10.8.0.2"});
+  split.resolve_domains = {"corp.example"};
+  auto secure = server(2, {"10.8.0.3"});
+  secure.transport = protocol::dns_transport::tls;
+  auto odd = server(3, {"10.8.0.4"});
+  odd.addresses[0].port = 5353;
+  dns_config cfg;
+  cfg.servers = {server(0, {"10.8.0.1", "10.8.0.5", "10.8.0.6", "10.8.0.7"}),
+                 split, secure, odd};
+  host_dns dns{places};
+  auto warnings = dns.apply(cfg, "tun0", 7);
+  CAF_REQUIRE(warnings);
+  CAF_CHECK_EQUAL(warnings->size(), 4u);
+  auto text = read();
+  CAF_CHECK(text.find("10.8.0.6") != std::string::npos);
+  for (auto x : {"10.8.0.7", "10.8.0.2", "10.8.0.3", "10.8.0.4"})
+    CAF_CHECK(text.find(x) == std::string::npos);
+}
+
+CAF_TEST(servers for some domains are better than none) {
+  auto split = server(1, {"10.8.0.2"});
+  split.resolve_domains = {"corp.example"};
+  dns_config cfg;
+  cfg.servers = {split};
+  CAF_CHECK(make_resolv_conf(cfg, original).find("nameserver 10.8.0.2\n")
+            != std::string::npos);
+}
+
+CAF_TEST(a file that somebody else has written is left alone) {
+  host_dns dns{places, to_said()};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  write("nameserver 203.0.113.9\n");
+  said.clear();
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), "nameserver 203.0.113.9\n");
+  CAF_REQUIRE_EQUAL(said.size(), 1u);
+  CAF_CHECK(said[0].find("changed by somebody else") != std::string::npos);
+}
+
+CAF_TEST(a file that is not there is a failure that names it) {
+  unlink(places.resolv_conf.c_str());
+  host_dns dns{places};
+  auto result = dns.apply(two_servers(), "tun0", 7);
+  CAF_REQUIRE(!result);
+  CAF_CHECK(result.error().text.find(places.resolv_conf) != std::string::npos);
+}
+
+CAF_TEST(a file of absurd size is a failure and stays) {
+  write(std::string(1 << 20, 'x'));
+  host_dns dns{places};
+  CAF_CHECK(!dns.apply(two_servers(), "tun0", 7));
+  CAF_CHECK_EQUAL(read().size(), size_t{1} << 20);
+}
+
+CAF_TEST(a file opened before privileges were given up still serves) {
+  places.resolv_conf_file = std::make_shared<const unique_fd>(
+    unique_fd{open(places.resolv_conf.c_str(), O_RDWR | O_CLOEXEC)});
+  host_dns dns{places};
+  chmod(directory, 0);
+  CAF_REQUIRE_EQUAL(::seteuid(65534), 0);
+  auto result = dns.apply(two_servers(), "tun0", 7);
+  dns.undo();
+  CAF_REQUIRE_EQUAL(::seteuid(0), 0);
+  chmod(directory, 0700);
+  CAF_CHECK(result);
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(the stub of systemd resolved is recognised) {
+  for (auto [text, expected] :
+       {std::pair{"nameserver 127.0.0.53\n", true},
+        {"# x\nnameserver 127.0.0.54\n", true},
+        {"nameserver 192.0.2.1\nnameserver 127.0.0.53\n", false},
+        {"", false}}) {
+    write(text);
+    resolv_conf file{places.resolv_conf, nullptr};
+    CAF_CHECK_EQUAL(file.points_to_resolved(), expected);
+  }
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
