@@ -5,7 +5,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include "client_process.hpp"
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -35,7 +35,18 @@ bool opens_a_try(phase x) {
   return x == phase::resolve || x == phase::reconnecting;
 }
 
+/// READY is said once; a reconnect is a matter of the status.
+void tell_service(const protocol::phase_began& x) {
+  if (x.what == phase::connected)
+    notify_service("READY=1\nSTATUS=Connected " + x.detail);
+  else if (x.what == phase::exiting)
+    notify_service("STOPPING=1");
+  else
+    notify_service("STATUS=" + to_string(x.what) + " " + x.detail);
+}
+
 void show(console_state& st, const protocol::phase_began& x) {
+  tell_service(x);
   if (opens_a_try(x.what))
     st.began = std::chrono::steady_clock::now();
   if (st.terminal)
@@ -83,7 +94,14 @@ console(actors::session_listener_actor::stateful_pointer<console_state> self,
     [&st](const protocol::phase_began& x) {
       show(st, x);
     },
+    [&st](const protocol::url_offered& x) {
+      spdlog::info("{}Open this address in a browser to log in: {}{}",
+                   st.terminal ? "\x1b[1m" : "", x.url,
+                   st.terminal ? "\x1b[0m" : "");
+      notify_service("STATUS=Waiting for a login at " + x.url);
+    },
     [self, &st](const actors::session_ended& x) {
+      notify_service("STOPPING=1\nSTATUS=" + describe(x.why));
       show(x);
       st.on_end(x);
       self->quit();
@@ -93,36 +111,10 @@ console(actors::session_listener_actor::stateful_pointer<console_state> self,
 
 } // namespace
 
-void start_log(int verbosity) {
-  auto log = std::make_shared<spdlog::logger>(
-    "vpn", std::make_shared<spdlog::sinks::stdout_sink_mt>());
-  log->set_pattern("%Y-%m-%d %H:%M:%S %v");
-  log->set_level(verbosity <= 0  ? spdlog::level::warn
-                 : verbosity < 3 ? spdlog::level::info
-                                 : spdlog::level::debug);
-  log->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(log);
-}
-
 actors::session_listener_actor
 spawn_console(caf::actor_system& sys,
               std::function<void(const actors::session_ended&)> on_end) {
   return sys.spawn(console, std::move(on_end));
-}
-
-void log_warning(const std::string& text) {
-  spdlog::warn("WARNING: {}", text);
-}
-
-void log_host_change(const std::string& command) {
-  spdlog::debug("[#] {}", command);
-}
-
-void log_status(const std::vector<actors::layer_status>& layers) {
-  spdlog::info("OpenVPN STATISTICS");
-  for (const auto& x : layers)
-    spdlog::info("{}: {}", x.layer, x.text);
-  spdlog::info("END");
 }
 
 } // namespace vpn::client

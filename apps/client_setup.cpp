@@ -1,16 +1,84 @@
 #include "client_setup.hpp"
 
+#include <openssl/crypto.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
 #include "client_version.hpp"
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <sys/utsname.h>
 
 namespace vpn::client {
 
 namespace {
 
 constexpr size_t max_file_size = 1u << 20;
+
+/// Of the first device that has one.
+std::string hardware_address() {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0)
+    return {};
+  std::string result;
+  for (auto* x = all; x != nullptr && result.empty(); x = x->ifa_next) {
+    if (x->ifa_addr == nullptr || x->ifa_addr->sa_family != AF_PACKET
+        || (x->ifa_flags & IFF_LOOPBACK) != 0)
+      continue;
+    sockaddr_ll link{};
+    std::memcpy(&link, x->ifa_addr, sizeof(link));
+    if (link.sll_halen != 6)
+      continue;
+    for (size_t i = 0; i < 6; ++i)
+      result += (i == 0 ? "" : ":") + to_hex({link.sll_addr + i, 1});
+  }
+  freeifaddrs(all);
+  return result;
+}
+
+std::string peer_info_of(const protocol::profile& from) {
+  protocol::peer_info_config info;
+  info.version = version;
+  for (auto cipher : from.pull.ciphers)
+    info.ciphers.push_back(to_string(cipher));
+  info.max_tun_mtu = from.pull.max_tun_mtu;
+  info.allow_compressed = from.pull.allow_compressed;
+  info.extra = from.peer_info;
+  auto is_given = [&](const char* name) {
+    return std::any_of(info.extra.begin(), info.extra.end(), [&](auto& x) {
+      return x.first == name;
+    });
+  };
+  if (!is_given("IV_SSO"))
+    info.sso = "webauth,openurl,crtext";
+  if (from.push_peer_info) {
+    info.hardware_address = hardware_address();
+    info.tls_library = OpenSSL_version(OPENSSL_VERSION);
+    utsname system{};
+    if (!is_given("IV_PLAT_VER") && uname(&system) == 0)
+      info.platform_version = system.release;
+  }
+  return protocol::make_peer_info(info);
+}
+
+protocol::session_config session_of(const protocol::profile& from) {
+  protocol::session_config result;
+  result.self = protocol::role::client;
+  result.pull = from.pull;
+  result.digest = from.auth;
+  result.peer_info = peer_info_of(from);
+  result.hand_window = from.hand_window;
+  result.reneg_after = from.reneg_after;
+  result.reneg_bytes = from.reneg_bytes;
+  result.reneg_packets = from.reneg_packets;
+  result.transition_window = from.transition_window;
+  return result;
+}
 
 } // namespace
 
@@ -21,42 +89,36 @@ make_supervisor_config(const protocol::profile& from) {
     return failure{reason::bad_config, tls.error().text};
   auto result = std::make_shared<actors::supervisor_config>();
   result->tls = *tls;
-  auto& session = result->session;
-  session.self = protocol::role::client;
-  session.pull = from.pull;
-  session.username = from.username;
-  session.password = from.password;
-  protocol::peer_info_config info;
-  info.version = version;
-  for (auto cipher : from.pull.ciphers)
-    info.ciphers.push_back(to_string(cipher));
-  info.max_tun_mtu = from.pull.max_tun_mtu;
-  info.extra = from.peer_info;
-  session.peer_info = protocol::make_peer_info(info);
-  session.hand_window = from.hand_window;
-  session.connect_timeout = from.connect_timeout;
-  session.reneg_after = from.reneg_after;
-  session.transition_window = from.transition_window;
-  session.exit_notify = from.explicit_exit_notify;
-  session.mssfix = {from.mssfix, from.mssfix_size};
+  result->session = session_of(from);
+  result->credentials = from.credentials;
   result->plan.remotes = from.remotes;
+  result->plan.shuffle = from.remote_random;
   result->plan.retry = from.connect_retry;
   result->plan.retry_max = from.connect_retry_max_wait;
   result->plan.max_tries = from.connect_retry_max;
-  result->wrap = from.wrap;
-  result->max_packet_size = from.max_packet_size;
-  result->network.local_address = from.local_address;
-  result->network.local_port = from.local_port;
+  result->resolve_retry = from.resolve_retry;
+  result->single_session
+    = from.single_session || from.process.remap_usr1 == SIGTERM;
+  result->persist_tun = from.persist_tun;
   result->network.sndbuf = from.sndbuf;
   result->network.rcvbuf = from.rcvbuf;
+  result->network.mark = from.mark;
+  result->network.bind_device = from.bind_device;
+  result->network.tcp_nodelay = from.tcp_nodelay;
   result->reliable.retransmit_after = from.tls_timeout;
-  result->auth = from.auth;
+  result->environment = from.environment;
   if (from.script_security >= 2) {
-    result->up = from.up;
-    result->down = from.down;
+    result->scripts = from.scripts;
+    result->session.asks_about_peer = !from.scripts.tls_verify.empty();
   }
   result->random = openssl_random();
   return result;
+}
+
+bool binds_low_port(const protocol::profile& from) {
+  return std::any_of(from.remotes.begin(), from.remotes.end(), [](auto& x) {
+    return x.settings.local_port > 0 && x.settings.local_port < 1024;
+  });
 }
 
 std::optional<std::string> read_file(const std::string& path,

@@ -14,6 +14,9 @@ namespace vpn::client {
 expected<std::shared_ptr<actors::supervisor_config>, failure>
 make_supervisor_config(const protocol::profile& from);
 
+/// True when some connection binds a port that only root may bind.
+bool binds_low_port(const protocol::profile& from);
+
 /// Reads a file named in a configuration; regular files and pipes up to 1 MiB.
 std::optional<std::string> read_file(const std::string& path,
                                      std::string& error);

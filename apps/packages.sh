@@ -3,13 +3,15 @@
 
 # To build the client.
 build_packages="g++ cmake ninja-build pkg-config libcaf-dev libssl-dev
-  libnl-route-3-dev libspdlog-dev"
+  libnl-route-3-dev libspdlog-dev liblz4-dev liblzo2-dev libsystemd-dev
+  libcap-ng-dev"
 
 # A network to try it in.
 lab_packages="openvpn openssl iproute2 iputils-ping iperf3 python3"
 
 # The tests on top of both.
-test_packages="clang-14 libclang-rt-14-dev libbenchmark-dev ccache util-linux"
+test_packages="clang-14 libclang-rt-14-dev libbenchmark-dev ccache util-linux
+  squid dante-server tshark dbus python3-dbus python3-gi"
 
 # install_packages NAME...: installs what is missing, with sudo when not root.
 # Asks the package lists only when something is missing.

@@ -10,11 +10,15 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
+#include "client_commands.hpp"
 #include "client_console.hpp"
-#include "client_credentials.hpp"
+#include "client_log.hpp"
+#include "client_process.hpp"
+#include "client_prompter.hpp"
 #include "client_setup.hpp"
-#include "client_version.hpp"
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -24,31 +28,22 @@ namespace {
 
 using namespace vpn;
 using namespace std::chrono_literals;
-
-constexpr const char* usage = R"(vpn-actor-client: an OpenVPN client
-
-  vpn-actor-client FILE                      connect with this profile
-  vpn-actor-client --config FILE --OPTION WORD... --OPTION WORD...
-
-Options are OpenVPN's, in the file or, with two dashes, on the command line.
-Often used:
-  --remote HOST [PORT] [udp|tcp]   the server
-  --auth-user-pass [FILE]          user name and password, asked for without FILE
-  --verb N                         0 warnings only, 1 default, 3 host changes too
-  --dev null                       no device: connect and carry no traffic
-  --connect-retry-max N            give up after N tries of each server
-  --help, --version
-
-Signals: SIGINT and SIGTERM disconnect, SIGUSR1 connects anew, SIGUSR2 prints
-counters.
-Exit code: 0 ended as asked, 1 internal error, 2 configuration, 3 name
-resolution, 4 no connection or answer, 5 TLS or certificate, 6 authentication,
-7 a person is needed, 8 pushed configuration refused, 9 device or routes,
-10 the server ended the session, 12 gave up restarting, 130 and 143 signals.
-)";
+using steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
 /// How long a shutdown may take before the process ends without it.
-constexpr int shutdown_limit_ms = 5000;
+constexpr auto shutdown_limit = 5000ms;
+/// How long layers may take to tell about themselves.
+constexpr auto status_limit = 3s;
+
+/// What outlives a reload by SIGHUP.
+struct surroundings {
+  actors::unique_fd signals;
+  client::status_file status;
+  std::shared_ptr<client::terminal> person
+    = std::make_shared<client::terminal>();
+  std::shared_ptr<const actors::unique_fd> resolv_conf;
+};
 
 /// Signals as readable events, blocked in all threads that start later.
 actors::unique_fd block_signals() {
@@ -61,64 +56,155 @@ actors::unique_fd block_signals() {
   return actors::unique_fd{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
 
-void print_status(caf::actor_system& sys,
-                  const actors::supervisor_actor& supervisor) {
-  caf::scoped_actor self{sys};
-  self->request(supervisor, 3s, atom::status_v)
-    .receive(
-      [](const std::vector<actors::layer_status>& layers) {
-        client::log_status(layers);
-      },
-      [](const caf::error&) {});
-}
+/// The main thread while a session runs: signals, the status file, the
+/// watchdog.
+class attendant {
+public:
+  attendant(caf::actor_system& sys, actors::supervisor_actor supervisor,
+            const surroundings& around, const protocol::process_settings& how,
+            int ended, std::atomic<int>& code)
+    : sys_(sys),
+      supervisor_(std::move(supervisor)),
+      around_(around),
+      how_(how),
+      ended_(ended),
+      code_(code),
+      watchdog_(client::watchdog_interval()) {
+    auto now = steady::now();
+    if (around_.status.is_open())
+      next_status_ = now;
+    if (watchdog_)
+      next_watchdog_ = now;
+  }
 
-/// Runs until the session has ended.
-void serve(caf::actor_system& sys, const actors::supervisor_actor& supervisor,
-           int signals, int ended, std::atomic<int>& code) {
-  bool stopping = false;
-  while (true) {
-    pollfd ready[2] = {{signals, POLLIN, 0}, {ended, POLLIN, 0}};
-    auto n = poll(ready, 2, stopping ? shutdown_limit_ms : -1);
-    if (n == 0)
-      _exit(code); // a layer hangs; what it holds goes with the process
-    if (ready[1].revents & POLLIN)
-      return;
+  /// Until the session has ended. True when a new one is to begin with the
+  /// configuration read anew.
+  bool serve() {
+    while (true) {
+      pollfd ready[2]
+        = {{around_.signals.get(), POLLIN, 0}, {ended_, POLLIN, 0}};
+      auto n = poll(ready, 2, wait());
+      if (n == 0 && stopping_ && steady::now() >= deadline_)
+        _exit(code_); // a layer hangs; what it holds goes with the process
+      if ((ready[1].revents & POLLIN) != 0)
+        return reload_;
+      if ((ready[0].revents & POLLIN) != 0)
+        take_signal();
+      do_rounds();
+    }
+  }
+
+private:
+  int wait() const {
+    auto due = steady::time_point::max();
+    if (stopping_)
+      due = deadline_;
+    for (const auto& x : {next_status_, next_watchdog_})
+      if (x)
+        due = std::min(due, *x);
+    if (due == steady::time_point::max())
+      return -1;
+    auto left = std::chrono::ceil<milliseconds>(due - steady::now());
+    return static_cast<int>(std::max(left, 0ms).count());
+  }
+
+  void stop(reason why) {
+    if (stopping_)
+      _exit(code_);
+    stopping_ = true;
+    deadline_ = steady::now() + shutdown_limit;
+    code_ = exit_code(why);
+    caf::anon_send(supervisor_, atom::stop_v, why);
+  }
+
+  void take_signal() {
     signalfd_siginfo info{};
-    if (read(signals, &info, sizeof(info)) != sizeof(info))
-      continue;
-    switch (info.ssi_signo) {
+    if (read(around_.signals.get(), &info, sizeof(info)) != sizeof(info))
+      return;
+    auto what = static_cast<int>(info.ssi_signo);
+    if (what == SIGUSR1 && how_.remap_usr1 != 0)
+      what = how_.remap_usr1;
+    switch (what) {
       case SIGINT:
-      case SIGTERM: {
-        if (stopping)
-          _exit(code);
-        stopping = true;
-        auto why
-          = info.ssi_signo == SIGINT ? reason::interrupted : reason::terminated;
-        code = exit_code(why);
-        caf::anon_send(supervisor, atom::stop_v, why);
+        stop(reason::interrupted);
         break;
-      }
-      case SIGUSR2:
-        print_status(sys, supervisor);
+      case SIGTERM:
+        stop(reason::terminated);
+        break;
+      case SIGHUP:
+        reload_ = true;
+        client::notify_service("RELOADING=1");
+        stop(reason::none);
         break;
       case SIGUSR1:
-        caf::anon_send(supervisor, atom::restart_v);
+        caf::anon_send(supervisor_, atom::restart_v);
         break;
       default:
-        client::log_warning("SIGHUP is not supported yet: nothing was read "
-                            "again");
+        if (auto layers = ask_status())
+          client::log_status(*layers);
         break;
     }
   }
-}
 
-int run(std::shared_ptr<actors::supervisor_config> cfg, int signals) {
+  void do_rounds() {
+    auto now = steady::now();
+    auto due = [&](std::optional<steady::time_point>& x, milliseconds every) {
+      if (!x || *x > now)
+        return false;
+      x = now + every;
+      return true;
+    };
+    auto status = due(next_status_, std::chrono::seconds{how_.status_seconds});
+    auto alive = watchdog_ && due(next_watchdog_, *watchdog_ / 2);
+    if (!status && !alive)
+      return;
+    auto layers = ask_status();
+    if (layers && status)
+      around_.status.write(*layers);
+    // The answer came through SUPERVISOR and every layer's loop.
+    if (layers && alive)
+      client::notify_service("WATCHDOG=1");
+  }
+
+  std::optional<std::vector<actors::layer_status>> ask_status() {
+    std::optional<std::vector<actors::layer_status>> result;
+    caf::scoped_actor self{sys_};
+    self->request(supervisor_, status_limit, atom::status_v)
+      .receive(
+        [&](std::vector<actors::layer_status>& layers) {
+          result = std::move(layers);
+        },
+        [](const caf::error&) {});
+    return result;
+  }
+
+  caf::actor_system& sys_;
+  actors::supervisor_actor supervisor_;
+  const surroundings& around_;
+  const protocol::process_settings& how_;
+  int ended_;
+  std::atomic<int>& code_;
+  std::optional<milliseconds> watchdog_;
+  std::optional<steady::time_point> next_status_, next_watchdog_;
+  steady::time_point deadline_{};
+  bool stopping_ = false;
+  bool reload_ = false;
+};
+
+struct ending {
+  int code = 0;
+  bool reload = false;
+};
+
+ending run(std::shared_ptr<actors::supervisor_config> cfg,
+           const surroundings& around, const protocol::process_settings& how) {
   // Pools and the loop live longer than the actor system that uses them.
   auto pools = actors::make_data_pools();
   actors::io_loop loop;
   actors::system_clock_source clock;
   actors::unique_fd ended{eventfd(0, EFD_CLOEXEC)};
   std::atomic<int> code{exit_code(reason::internal)};
+  auto reload = false;
   {
     actors::config system_cfg;
     caf::actor_system sys{system_cfg};
@@ -126,7 +212,13 @@ int run(std::shared_ptr<actors::supervisor_config> cfg, int signals) {
     cfg->clock = &clock;
     cfg->loop = &loop;
     cfg->pools = pools;
-    cfg->parts = system_parts(sys, loop, pools, client::log_host_change);
+    actors::host_config host;
+    host.log = client::log_host_change;
+    host.dns.resolv_conf_file = around.resolv_conf;
+    cfg->parts = system_parts(sys, loop, pools, std::move(host));
+    cfg->parts.spawn_prompter = [&sys, person = around.person] {
+      return client::spawn_prompter(sys, person);
+    };
     cfg->listener
       = client::spawn_console(sys, [&](const actors::session_ended& x) {
           code = exit_code(x.why);
@@ -135,14 +227,16 @@ int run(std::shared_ptr<actors::supervisor_config> cfg, int signals) {
     auto supervisor = spawn_supervisor(sys, cfg);
     cfg.reset();
     caf::anon_send(supervisor, atom::start_v);
-    serve(sys, supervisor, signals, ended.get(), code);
+    reload = attendant{sys, supervisor, around, how, ended.get(), code}.serve();
     supervisor = nullptr;
+    if (!reload)
+      around.person->call_off();
     // The loop may be in the last breath of an actor that counts as done: its
     // thread ends before the system does.
     sys.await_all_actors_done();
     loop.stop();
   }
-  return code;
+  return {code, reload};
 }
 
 int complain(const std::string& text) {
@@ -150,34 +244,83 @@ int complain(const std::string& text) {
   return exit_code(reason::bad_config);
 }
 
+/// The pass phrase of the private key, asked for while there is a terminal.
+/// The text says what is missing.
+std::string complete_key(protocol::profile& x, client::terminal& person) {
+  if (!x.tls.key_passphrase.empty()
+      || !(x.asks_passphrase || protocol::key_needs_passphrase(x.tls)))
+    return {};
+  if (!person.usable())
+    return "the private key is encrypted and there is no terminal to ask for "
+           "its pass phrase: name a file with askpass";
+  auto phrase = person.ask("Enter Private Key Password: ", false);
+  if (!phrase)
+    return "no pass phrase for the private key";
+  x.tls.key_passphrase = std::move(*phrase);
+  return {};
+}
+
+/// What happens once, before the first session: after it there is no way back
+/// to the terminal or to privileges. The text says what went wrong.
+std::string settle(const protocol::profile& x, surroundings& around) {
+  const auto& how = x.process;
+  if (auto done = client::prepare_process(how); !done)
+    return done.error().text;
+  if (auto problem = client::start_log(how, x.verbosity); !problem.empty())
+    return problem;
+  if (auto problem = around.status.open(how.status_file); !problem.empty())
+    return problem;
+  if (auto done = client::go_to_background(how); !done)
+    return done.error().text;
+  if (auto done = client::write_pid(how.pid_file); !done)
+    return done.error().text;
+  if (!how.user.empty() || !how.group.empty()) {
+    // Names are written into this file long after the right to open it is
+    // gone.
+    actors::unique_fd file{open("/etc/resolv.conf", O_RDWR | O_CLOEXEC)};
+    if (file)
+      around.resolv_conf
+        = std::make_shared<const actors::unique_fd>(std::move(file));
+  }
+  if (auto done = client::drop_privileges(how, client::binds_low_port(x));
+      !done)
+    return done.error().text;
+  around.signals = block_signals();
+  return {};
+}
+
+/// One configuration after the other, until nobody wants it read again.
+int connect(const std::vector<std::string>& words) {
+  surroundings around;
+  for (auto first = true;; first = false) {
+    auto parsed = protocol::parse_command_line(words, client::read_file);
+    if (!parsed) {
+      for (const auto& x : parsed.error())
+        complain(to_string(x));
+      return exit_code(reason::bad_config);
+    }
+    auto& profile = *parsed;
+    if (auto problem = complete_key(profile, *around.person); !problem.empty())
+      return complain(problem);
+    auto cfg = client::make_supervisor_config(profile);
+    if (!cfg)
+      return complain(cfg.error().text);
+    if (first)
+      if (auto problem = settle(profile, around); !problem.empty())
+        return complain(problem);
+    for (const auto& text : profile.warnings)
+      client::log_warning(text);
+    auto end = run(std::move(*cfg), around, profile.process);
+    if (!end.reload)
+      return end.code;
+  }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   std::vector<std::string> words{argv + 1, argv + argc};
-  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
-    std::fputs(usage, words.empty() ? stderr : stdout);
-    return words.empty() ? exit_code(reason::bad_config) : 0;
-  }
-  if (words[0] == "--version") {
-    std::printf("%s\n", client::version);
-    return 0;
-  }
-  auto parsed = protocol::parse_command_line(words, client::read_file);
-  if (!parsed) {
-    for (const auto& x : parsed.error())
-      complain(to_string(x));
-    return exit_code(reason::bad_config);
-  }
-  auto& profile = *parsed;
-  if (!client::complete_credentials(profile))
-    return complain("the profile asks for a password and there is no terminal: "
-                    "name a file with auth-user-pass");
-  auto cfg = client::make_supervisor_config(profile);
-  if (!cfg)
-    return complain(cfg.error().text);
-  client::start_log(profile.verbosity);
-  for (const auto& text : profile.warnings)
-    client::log_warning(text);
-  auto signals = block_signals();
-  return run(std::move(*cfg), signals.get());
+  if (auto code = client::run_command_line_tool(words))
+    return *code;
+  return connect(words);
 }

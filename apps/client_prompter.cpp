@@ -1,0 +1,145 @@
+#include "client_prompter.hpp"
+
+#include "vpn/actors/handlers.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <array>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace vpn::client {
+
+namespace {
+
+using protocol::answer;
+using protocol::question;
+
+constexpr size_t max_answer = 4096;
+
+/// Switches the echo off and back on.
+class silent_terminal {
+public:
+  silent_terminal(int fd, bool echo) : fd_(fd), quiet_(!echo) {
+    if (!quiet_ || tcgetattr(fd_, &before_) != 0)
+      return;
+    auto quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(fd_, TCSAFLUSH, &quiet);
+  }
+  ~silent_terminal() {
+    if (quiet_)
+      tcsetattr(fd_, TCSAFLUSH, &before_);
+  }
+  silent_terminal(const silent_terminal&) = delete;
+  silent_terminal& operator=(const silent_terminal&) = delete;
+
+private:
+  int fd_;
+  bool quiet_;
+  termios before_{};
+};
+
+/// In the words people know from openvpn.
+answer ask(terminal& where, const question& x) {
+  answer result;
+  if (!where.usable())
+    return result;
+  result.username = x.username;
+  if (x.what == question::kind::credentials) {
+    if (x.username.empty()) {
+      auto name = where.ask("Enter Auth Username: ", true);
+      if (!name)
+        return result;
+      result.username = std::string{name->text()};
+    }
+    if (x.needs_password) {
+      auto word = where.ask("Enter Auth Password: ", false);
+      if (!word)
+        return result;
+      result.password = std::move(*word);
+    }
+  }
+  if (!x.text.empty()) {
+    where.show("CHALLENGE: " + x.text + "\n");
+    if (x.needs_response) {
+      auto response = where.ask("Response: ", x.echo);
+      if (!response)
+        return result;
+      result.response = std::move(*response);
+    }
+  }
+  result.given = true;
+  return result;
+}
+
+} // namespace
+
+terminal::terminal()
+  : tty_(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)),
+    off_(eventfd(0, EFD_CLOEXEC)) {
+}
+
+std::optional<secret> terminal::ask(const std::string& text, bool echo) {
+  silent_terminal quiet{tty_.get(), echo};
+  show(text);
+  auto result = read_line();
+  if (!echo)
+    show("\n");
+  return result;
+}
+
+void terminal::show(const std::string& text) const {
+  [[maybe_unused]] auto n = write(tty_.get(), text.data(), text.size());
+}
+
+void terminal::call_off() const {
+  eventfd_write(off_.get(), 1);
+}
+
+std::optional<secret> terminal::read_line() const {
+  std::array<char, max_answer> line{};
+  size_t n = 0;
+  auto ended = false;
+  while (!ended) {
+    pollfd ready[2] = {{tty_.get(), POLLIN, 0}, {off_.get(), POLLIN, 0}};
+    if (poll(ready, 2, -1) < 0 && errno != EINTR)
+      break;
+    if (ready[1].revents != 0)
+      break;
+    char c = 0;
+    if ((ready[0].revents & POLLIN) == 0 || read(tty_.get(), &c, 1) != 1) {
+      if ((ready[0].revents & (POLLERR | POLLHUP)) != 0
+          || (ready[0].revents & POLLIN) != 0)
+        break;
+      continue;
+    }
+    if (c == '\n')
+      ended = true;
+    else if (n < line.size())
+      line[n++] = c;
+  }
+  std::optional<secret> result;
+  if (ended)
+    result.emplace(std::string_view{line.data(), n});
+  wipe(line.data(), line.size());
+  return result;
+}
+
+actors::prompter_actor spawn_prompter(caf::actor_system& sys,
+                                      std::shared_ptr<terminal> where) {
+  return sys.spawn<caf::detached>([where](actors::prompter_actor::pointer self)
+                                    -> actors::prompter_actor::behavior_type {
+    actors::install_handlers(self);
+    return {[where](atom::ask, const question& x) {
+      return ask(*where, x);
+    }};
+  });
+}
+
+} // namespace vpn::client
