@@ -22,7 +22,8 @@ class tunnel_host {
 public:
   explicit tunnel_host(const host_config& cfg)
     : network_(cfg.log, cfg.journal),
-      names_(cfg.dns, cfg.log) {}
+      names_(cfg.dns, cfg.log),
+      kept_(cfg.kept) {}
 
   tunnel_device apply(const tunnel_config& cfg);
   routes_result add_routes();
@@ -36,6 +37,7 @@ private:
   tunnel_config wanted_;
   /// Stays open until `undo`, so that another tunnel may take it over.
   tunnel_device device_;
+  std::shared_ptr<kept_tun> kept_;
 };
 
 /// Keeps a device that will do, else opens one.
@@ -43,7 +45,11 @@ failure tunnel_host::open(const tunnel_config& cfg) {
   if (device_.fd && cfg.device == wanted_.device)
     return {reason::none, {}};
   undo();
-  auto opened = open_tun({cfg.device, true});
+  if (kept_ && kept_->device.fd && kept_->wanted == cfg.device) {
+    device_ = kept_->device;
+    return {reason::none, {}};
+  }
+  auto opened = open_tun({cfg.device, true, kept_ ? &kept_->file : nullptr});
   if (!opened)
     return opened.error();
   device_.name = opened->name;
@@ -51,6 +57,10 @@ failure tunnel_host::open(const tunnel_config& cfg) {
   device_.tso = opened->tso;
   device_.uso = opened->uso;
   device_.fd = std::make_shared<const unique_fd>(std::move(opened->fd));
+  if (kept_) {
+    kept_->wanted = cfg.device;
+    kept_->device = device_;
+  }
   return {reason::none, {}};
 }
 

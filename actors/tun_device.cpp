@@ -2,6 +2,8 @@
 // spec: performance 2.5
 #include "tun_device.hpp"
 
+#include "vpn/actors/host.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -78,13 +80,18 @@ bool is_usable_name(std::string_view name) {
 
 } // namespace
 
+unique_fd open_tun_file() {
+  return unique_fd{::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)};
+}
+
 expected<opened_tun, failure> open_tun(const tun_device_config& config) {
   if (!is_usable_name(config.name))
     return failure{reason::bad_config,
                    "the device name has to be 1 to 15 printable characters "
                    "without blank, slash, colon and percent sign"};
   opened_tun result;
-  result.fd.reset(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  result.fd = config.file != nullptr && *config.file ? std::move(*config.file)
+                                                     : open_tun_file();
   if (!result.fd) {
     auto code = errno;
     return host_failure("cannot open /dev/net/tun: " + errno_text(code)

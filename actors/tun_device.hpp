@@ -16,6 +16,9 @@ struct tun_device_config {
   /// Ask for super-packets. Without it every packet is read and written alone
   /// and without a header.
   bool offload = true;
+  /// /dev/net/tun, opened by `open_tun_file` while that was allowed; moved
+  /// from. Without it the file is opened here.
+  unique_fd* file = nullptr;
 };
 
 struct opened_tun {
@@ -31,8 +34,9 @@ struct opened_tun {
   bool uso = false;
 };
 
-/// Opens one queue. The device is never shared: a second queue on somebody
-/// else's device would silently take part of its packets.
+/// Opens one queue. With `file` it is used up in any case. The device is never
+/// shared: a second queue on somebody else's device would silently take part of
+/// its packets.
 expected<opened_tun, failure> open_tun(const tun_device_config& config);
 
 } // namespace vpn::actors

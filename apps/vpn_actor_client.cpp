@@ -42,7 +42,9 @@ struct surroundings {
   client::status_file status;
   std::shared_ptr<client::terminal> person
     = std::make_shared<client::terminal>();
+  /// What could not be opened any more after privileges were given up.
   std::shared_ptr<const actors::unique_fd> resolv_conf;
+  std::shared_ptr<actors::kept_tun> tun;
 };
 
 /// Signals as readable events, blocked in all threads that start later.
@@ -215,6 +217,7 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
     actors::host_config host;
     host.log = client::log_host_change;
     host.dns.resolv_conf_file = around.resolv_conf;
+    host.kept = around.tun;
     cfg->parts = system_parts(sys, loop, pools, std::move(host));
     cfg->parts.spawn_prompter = [&sys, person = around.person] {
       return client::spawn_prompter(sys, person);
@@ -275,12 +278,12 @@ std::string settle(const protocol::profile& x, surroundings& around) {
   if (auto done = client::write_pid(how.pid_file); !done)
     return done.error().text;
   if (!how.user.empty() || !how.group.empty()) {
-    // Names are written into this file long after the right to open it is
-    // gone.
     actors::unique_fd file{open("/etc/resolv.conf", O_RDWR | O_CLOEXEC)};
     if (file)
       around.resolv_conf
         = std::make_shared<const actors::unique_fd>(std::move(file));
+    around.tun = std::make_shared<actors::kept_tun>();
+    around.tun->file = actors::open_tun_file();
   }
   if (auto done = client::drop_privileges(how, client::binds_low_port(x));
       !done)
