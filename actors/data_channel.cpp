@@ -25,6 +25,8 @@ struct data_channel_state {
   /// Sealed packets on their way: one slab collects across batches until the
   /// round ends.
   batch_ptr open;
+  /// Where the last authentic packets came from, with `float` only.
+  endpoint heard_from;
   /// The first packets of a peer may overtake the key they need: one batch
   /// waits for it.
   batch_ptr parked;
@@ -102,10 +104,21 @@ private:
         state.parked = std::move(batch);
       return;
     }
+    auto authentic = state.channel.statistics().bytes_authenticated;
     state.channel.open(*batch, state.clock->now());
+    if (batch->from.remote.address.defined()
+        && state.channel.statistics().bytes_authenticated != authentic)
+      follow(batch->from.remote);
     if (batch->count > 0 && state.tun)
       send(state.tun, atom::up_v, std::move(batch));
     drain();
+  }
+
+  /// The first address is the one we were given.
+  void follow(const endpoint& from) {
+    if (state.heard_from.address.defined() && !(state.heard_from == from))
+      send(state.observer, data_fact{protocol::peer_floated{from}});
+    state.heard_from = from;
   }
 
   void transmit(batch_ptr batch) {

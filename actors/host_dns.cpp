@@ -45,7 +45,8 @@ host_dns::apply(const protocol::dns_config& cfg, const std::string& device,
     return std::vector<std::string>{};
   x.device = device;
   if (x.file.points_to_resolved())
-    x.resolved = resolved_link::connect(x.places.system_bus);
+    x.resolved = resolved_link::connect(
+      x.places.bus ? x.places.bus : open_system_bus(x.places.system_bus));
   if (x.resolved) {
     auto result = x.resolved->apply(cfg, device_index);
     if (result)

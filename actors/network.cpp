@@ -58,8 +58,11 @@ public:
         open();
       },
       [this](const protocol::configure_socket& x) {
-        if (state.watch && !state.connecting)
-          apply(x, state.watched, state.cfg.tcp);
+        if (!state.watch || state.connecting)
+          return;
+        if (x.remote)
+          state.socket->set_remote(*x.remote);
+        apply(x, state.watched, state.cfg.tcp);
       },
       [this](atom::timeout) {
         if (state.connecting)

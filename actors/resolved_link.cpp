@@ -1,6 +1,8 @@
 // systemd-resolved, org.freedesktop.resolve1.Manager.
 #include "resolved_link.hpp"
 
+#include "vpn/actors/host_dns.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -27,7 +29,7 @@ struct message {
   ~message() { sd_bus_message_unref(get); }
 };
 struct bus_error {
-  sd_bus_error get = SD_BUS_ERROR_NULL;
+  sd_bus_error get{};
   ~bus_error() { sd_bus_error_free(&get); }
 };
 
@@ -102,45 +104,42 @@ struct resolved_link::call_error {
   std::string text;
 };
 
-std::unique_ptr<resolved_link>
-resolved_link::connect(const std::string& bus_address) {
-  sd_bus* bus = nullptr;
-  if (bus_address.empty()) {
-    if (sd_bus_open_system(&bus) < 0)
-      return nullptr;
-  } else {
-    if (sd_bus_new(&bus) < 0)
-      return nullptr;
-    if (sd_bus_set_address(bus, bus_address.c_str()) < 0
-        || sd_bus_set_bus_client(bus, 1) < 0 || sd_bus_start(bus) < 0) {
-      sd_bus_unref(bus);
-      return nullptr;
-    }
-  }
-  sd_bus_set_method_call_timeout(bus, limit_us);
-  std::unique_ptr<resolved_link> result{new resolved_link{bus}};
-  if (!has_owner(bus))
+std::shared_ptr<sd_bus> open_system_bus(const std::string& address) {
+  sd_bus* raw = nullptr;
+  if (address.empty() ? sd_bus_open_system(&raw) < 0 : sd_bus_new(&raw) < 0)
     return nullptr;
-  return result;
+  std::shared_ptr<sd_bus> bus{raw, sd_bus_flush_close_unref};
+  if (!address.empty()
+      && (sd_bus_set_address(raw, address.c_str()) < 0
+          || sd_bus_set_bus_client(raw, 1) < 0 || sd_bus_start(raw) < 0))
+    return nullptr;
+  sd_bus_set_method_call_timeout(raw, limit_us);
+  return bus;
+}
+
+std::unique_ptr<resolved_link>
+resolved_link::connect(std::shared_ptr<sd_bus> bus) {
+  if (!bus || !has_owner(bus.get()))
+    return nullptr;
+  return std::unique_ptr<resolved_link>{new resolved_link{std::move(bus)}};
 }
 
 resolved_link::~resolved_link() {
   undo();
-  sd_bus_flush_close_unref(bus_);
 }
 
 template <class Fill>
 void resolved_link::call(const char* method, Fill fill) {
   message m, reply;
   bus_error error;
-  auto n = sd_bus_message_new_method_call(bus_, &m.get, service, object,
+  auto n = sd_bus_message_new_method_call(bus_.get(), &m.get, service, object,
                                           interface, method);
   if (n >= 0)
     n = sd_bus_message_append(m.get, "i", index_);
   if (n >= 0)
     n = fill(m.get);
   if (n >= 0)
-    n = sd_bus_call(bus_, m.get, limit_us, &error.get, &reply.get);
+    n = sd_bus_call(bus_.get(), m.get, limit_us, &error.get, &reply.get);
   if (n < 0)
     throw call_error{
       std::string{"systemd-resolved: "} + method + ": "

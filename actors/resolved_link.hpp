@@ -16,8 +16,8 @@ namespace vpn::actors {
 
 class resolved_link {
 public:
-  /// Nothing when there is no system bus, or no systemd-resolved on it.
-  static std::unique_ptr<resolved_link> connect(const std::string& bus_address);
+  /// Nothing when there is no bus, or no systemd-resolved on it.
+  static std::unique_ptr<resolved_link> connect(std::shared_ptr<sd_bus> bus);
   ~resolved_link();
   resolved_link(const resolved_link&) = delete;
   resolved_link& operator=(const resolved_link&) = delete;
@@ -30,12 +30,12 @@ public:
   void undo();
 
 private:
-  explicit resolved_link(sd_bus* bus) : bus_(bus) {}
+  explicit resolved_link(std::shared_ptr<sd_bus> bus) : bus_(std::move(bus)) {}
   struct call_error;
   template <class Fill>
   void call(const char* method, Fill fill);
 
-  sd_bus* bus_;
+  std::shared_ptr<sd_bus> bus_;
   int32_t index_ = 0;
 };
 

@@ -53,6 +53,9 @@ outcome route_setup::exempt_server() {
   host_change x;
   x.prefix = host_prefix(server);
   x.gateway = way.gateway;
+  // seen: openvpn 2.6, so that no other route to the same host wins.
+  if (server.kind == family::v6)
+    x.metric = 1;
   x.device = *name;
   x.device_index = way.device;
   return make(std::move(x), strictness::must_work);
@@ -81,6 +84,7 @@ outcome route_setup::block_local() {
   if (old->gateway.defined()) {
     host_change x;
     x.prefix = host_prefix(old->gateway);
+    x.gateway = old->gateway;
     x.device = *name;
     x.device_index = old->device;
     if (auto result = make(std::move(x), strictness::may_be_skipped); !result)
@@ -222,7 +226,13 @@ bool route_setup::choose_explicit_gateway(const ip_address& gateway,
   out.gateway = gateway;
   out.device = context_.device.name;
   out.device_index = context_.device.index;
-  if (is_link_local(gateway) || gateway == tunnel_gateway(gateway.kind))
+  // Inside the tunnel IPv6 needs none, see `through_tunnel`.
+  if (gateway.kind == family::v6
+      && (is_link_local(gateway) || is_in_tunnel(gateway))) {
+    out.gateway = {};
+    return true;
+  }
+  if (gateway == tunnel_gateway(gateway.kind))
     return true;
   auto hop = context_.kernel.route_to(gateway);
   if (!hop || !hop->unicast || hop->gateway.defined() || hop->foreign_gateway)
@@ -233,6 +243,12 @@ bool route_setup::choose_explicit_gateway(const ip_address& gateway,
   out.device = *name;
   out.device_index = hop->device;
   return true;
+}
+
+bool route_setup::is_in_tunnel(const ip_address& gateway) const {
+  auto& own = context_.tunnel.address6;
+  return gateway == context_.tunnel.gateway6
+         || (own && is_valid(*own) && contains(*own, gateway));
 }
 
 bool route_setup::server_is_neighbour(const kernel_route& way) const {

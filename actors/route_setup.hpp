@@ -35,6 +35,7 @@ private:
   bool choose_gateway(const protocol::route_config& x, host_change& out);
   bool choose_net_gateway(host_change& out);
   bool choose_explicit_gateway(const ip_address& gateway, host_change& out);
+  bool is_in_tunnel(const ip_address& gateway) const;
   bool server_is_neighbour(const kernel_route& way) const;
   outcome remove_default();
   ip_address tunnel_gateway(family kind) const;

@@ -108,6 +108,12 @@ void supervisor_state::monitor_layers() {
 }
 
 void supervisor_state::child_down(const caf::down_msg& dm) {
+  if (prompter && dm.source == prompter.address()) {
+    prompter = nullptr;
+    for (auto& x : std::exchange(open_questions, {}))
+      x.second({});
+    return;
+  }
   if (doing != activity::running)
     return;
   session->handle_failure(

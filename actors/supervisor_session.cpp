@@ -153,24 +153,10 @@ void supervisor_state::judge(std::vector<protocol::peer_certificate> rest) {
 }
 
 void supervisor_state::perform(protocol::ask_person& x) {
-  auto tell = while_running<protocol::answer>([this](protocol::answer y) {
-    session->handle_answer(std::move(y), cfg->clock->now());
-    drain();
-  });
-  if (!prompter && cfg->parts.spawn_prompter)
-    prompter = cfg->parts.spawn_prompter();
-  if (!prompter) {
-    session->handle_answer({}, cfg->clock->now());
-    return; // whoever drains goes on
-  }
-  self->request(prompter, caf::infinite, atom::ask_v, x.what)
-    .then(
-      [tell](protocol::answer& y) {
-        tell(std::move(y));
-      },
-      [tell](const caf::error&) {
-        tell(protocol::answer{});
-      });
+  ask(x.what, while_running<protocol::answer>([this](protocol::answer y) {
+        session->handle_answer(std::move(y), cfg->clock->now());
+        drain();
+      }));
 }
 
 // -- the layers --
@@ -204,18 +190,22 @@ void supervisor_state::perform(protocol::end_session& x) {
   if (x.refused)
     again
       = creds.handle_auth_failed(*x.refused) == protocol::auth_verdict::again;
+  restart_note = x.refused && x.refused->temporary
+                   ? "auth-temp-failure (server temporary reject)"
+                   : restart_word(last_reason);
   if (x.stopped)
     creds.handle_stop(*x.stopped);
   if (plan && x.where)
     plan->go(*x.where);
   auto final = x.final || stopping || !plan || cfg->single_session || !again;
   comes_back = !final;
-  close([this, what = x.what, backoff = x.backoff, final] {
+  close([this, what = x.what, backoff = x.backoff, at_once = x.at_once,
+         final] {
     if (final || stopping) {
       finish(what);
       return;
     }
-    next_try(backoff);
+    next_try(backoff, at_once);
   });
 }
 

@@ -30,10 +30,13 @@ struct supervisor_state {
 
   // -- one try after the other --
   void start();
-  void next_try(duration at_least);
+  void next_try(duration at_least, bool at_once = false);
   void begin_try(const protocol::connect_plan::step& step);
   /// Asks a person for what is missing, then goes on; nobody there ends it all.
   void with_credentials(std::function<void()> then);
+  void ask(const protocol::question& what,
+           std::function<void(protocol::answer)> then);
+  void answered(uint64_t id, protocol::answer x);
   void resolve(size_t remote);
   void resolve_proxy(size_t remote, const endpoint& target);
   void ask_resolver(resolve_request what,
@@ -140,6 +143,9 @@ struct supervisor_state {
   resolver_actor resolver;
   runner_actor runner;
   prompter_actor prompter;
+  /// What PROMPTER has not answered yet.
+  std::map<uint64_t, std::function<void(protocol::answer)>> open_questions;
+  uint64_t questions_asked = 0;
   /// The tunnel that HOST holds: its device, what it was made of, and whether
   /// `up` and the routes are done.
   std::string device;
@@ -160,6 +166,8 @@ struct supervisor_state {
   /// What comes when the wait or the closing is over.
   std::function<void()> next;
   reason last_reason = reason::none;
+  /// OpenVPN's word for why the next try follows.
+  std::string restart_note;
   reason stop_reason = reason::none;
   bool stopping = false;
   bool restarting = false;

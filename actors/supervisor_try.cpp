@@ -12,12 +12,14 @@ constexpr auto resolve_limit = std::chrono::seconds{30};
 
 } // namespace
 
-void supervisor_state::next_try(duration at_least) {
+void supervisor_state::next_try(duration at_least, bool at_once) {
   if (stopping) {
     finish({stop_reason, {}});
     return;
   }
   auto step = plan->next_step(at_least);
+  if (step && at_once)
+    step->delay = {};
   if (!step) {
     // What went wrong was told when it happened; its reason ends the session.
     finish({last_reason, {}});
@@ -25,10 +27,15 @@ void supervisor_state::next_try(duration at_least) {
   }
   if (last_reason != reason::none || restarting) {
     note("SIGUSR1["
-         + (restarting ? "hard" : "soft," + restart_word(last_reason))
+         + (restarting ? "hard"
+                       : "soft,"
+                           + (restart_note.empty() ? restart_word(last_reason)
+                                                   : restart_note))
          + "] received, process restarting");
-    enter(phase::reconnecting, to_string(last_reason));
+    enter(phase::reconnecting,
+          restarting ? std::string{} : to_string(last_reason));
     restarting = false;
+    restart_note.clear();
   }
   begin_generation();
   doing = activity::waiting;
@@ -72,29 +79,49 @@ void supervisor_state::with_credentials(std::function<void()> then) {
     else
       finish(std::move(what));
   };
-  if (!prompter && cfg->parts.spawn_prompter)
+  ask(*question, [this, then, nobody, g = generation](protocol::answer x) {
+    if (g != generation)
+      return;
+    if (!x.given) {
+      nobody();
+      return;
+    }
+    creds.handle_answer(std::move(x));
+    with_credentials(then);
+  });
+}
+
+/// A person takes as long as a person takes, so there is no time limit; but who
+/// dies over a question has left it unanswered.
+void supervisor_state::ask(const protocol::question& what,
+                           std::function<void(protocol::answer)> then) {
+  if (!prompter && cfg->parts.spawn_prompter) {
     prompter = cfg->parts.spawn_prompter();
+    self->monitor(prompter);
+  }
   if (!prompter) {
-    nobody();
+    then({});
     return;
   }
-  // A person takes as long as a person takes.
-  self->request(prompter, caf::infinite, atom::ask_v, *question)
+  auto id = ++questions_asked;
+  open_questions[id] = std::move(then);
+  self->request(prompter, caf::infinite, atom::ask_v, what)
     .then(
-      [this, then, nobody, g = generation](protocol::answer& x) {
-        if (g != generation)
-          return;
-        if (!x.given) {
-          nobody();
-          return;
-        }
-        creds.handle_answer(std::move(x));
-        with_credentials(then);
+      [this, id](protocol::answer& x) {
+        answered(id, std::move(x));
       },
-      [this, nobody, g = generation](const caf::error&) {
-        if (g == generation)
-          nobody();
+      [this, id](const caf::error&) {
+        answered(id, {});
       });
+}
+
+void supervisor_state::answered(uint64_t id, protocol::answer x) {
+  auto i = open_questions.find(id);
+  if (i == open_questions.end())
+    return;
+  auto then = std::move(i->second);
+  open_questions.erase(i);
+  then(std::move(x));
 }
 
 // -- names --

@@ -50,6 +50,9 @@ public:
   virtual outcome flush() = 0;
 
   /// The socket that packets pass. While connecting it may be another one.
+  /// The peer has moved; only a UDP socket with `floats` can follow.
+  virtual void set_remote(const endpoint&) {}
+
   virtual int fd() const noexcept = 0;
   /// A connection whose end is the end of this transport; -1 for none.
   virtual int lifeline() const noexcept { return -1; }

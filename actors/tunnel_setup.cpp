@@ -112,8 +112,10 @@ outcome set_all_addresses(setup_context& context, const host_survey& before,
                           std::vector<host_change>& made) {
   // The server's route comes before the addresses, since the tunnel's own
   // network may be one that the server is in.
-  if (auto result = set_link(context); !result)
-    return result;
+  // With ifconfig-noexec the link is the script's business too.
+  if (!context.tunnel.ifconfig_noexec)
+    if (auto result = set_link(context); !result)
+      return result;
   if (!context.tunnel.route_noexec)
     if (auto result = route_setup{context, before, made}.exempt_server();
         !result)

@@ -59,7 +59,8 @@ public:
   // -- receiving --
 
   outcome receive(packet_batch& into) override {
-    return receive_messages(into, messages_, false);
+    // One sender for each batch, so that it can say where it came from.
+    return receive_messages(into, cfg_.floats ? 1 : messages_, false);
   }
 
   outcome receive_control_only(packet_batch& into) override {
@@ -92,6 +93,15 @@ public:
       next_offset_ = 0;
     }
     return outcome::done;
+  }
+
+  void set_remote(const endpoint& x) override {
+    if (!cfg_.floats || x.address.kind != cfg_.remote.address.kind)
+      return;
+    cfg_.remote = x;
+    to_ = to_socket_address(x);
+    name_ = to_.get();
+    name_size_ = to_.size;
   }
 
   int fd() const noexcept override { return fd_.get(); }
@@ -163,6 +173,11 @@ private:
       h.msg_control = control[i].data();
       h.msg_controllen = control[i].size();
     }
+    socket_address sender;
+    if (cfg_.floats) {
+      messages[0].msg_hdr.msg_name = sender.get();
+      messages[0].msg_hdr.msg_namelen = sizeof(sender.storage);
+    }
     auto got = recvmmsg(fd_.get(), messages.data(), n, MSG_DONTWAIT, nullptr);
     if (got < 0) {
       // ECONNREFUSED and its like are an ICMP answer to something we sent: the
@@ -174,6 +189,8 @@ private:
       return outcome::blocked;
     }
     ++receives_;
+    if (cfg_.floats && got > 0)
+      into.from.remote = to_endpoint(sender);
     bool joined = false;
     for (int i = 0; i < got; ++i) {
       auto& h = messages[static_cast<size_t>(i)];

@@ -77,6 +77,10 @@ std::string start_log(const protocol::process_settings& where, int verbosity) {
   return {};
 }
 
+void log_error(const std::string& text) {
+  spdlog::error("{}", text);
+}
+
 void log_warning(const std::string& text) {
   spdlog::warn("WARNING: {}", text);
 }

@@ -44,6 +44,7 @@ struct surroundings {
     = std::make_shared<client::terminal>();
   /// What could not be opened any more after privileges were given up.
   std::shared_ptr<const actors::unique_fd> resolv_conf;
+  std::shared_ptr<sd_bus> bus;
   std::shared_ptr<actors::kept_tun> tun;
 };
 
@@ -111,11 +112,15 @@ private:
   }
 
   void stop(reason why) {
-    if (stopping_)
+    // Who asks twice does not want to wait. A reload can still become the end.
+    if (stopping_ && !reload_)
       _exit(code_);
+    reload_ = why == reason::none;
+    code_ = exit_code(reload_ ? reason::internal : why);
+    if (stopping_)
+      return;
     stopping_ = true;
     deadline_ = steady::now() + shutdown_limit;
-    code_ = exit_code(why);
     caf::anon_send(supervisor_, atom::stop_v, why);
   }
 
@@ -134,7 +139,6 @@ private:
         stop(reason::terminated);
         break;
       case SIGHUP:
-        reload_ = true;
         client::notify_service("RELOADING=1");
         stop(reason::none);
         break;
@@ -217,6 +221,7 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
     actors::host_config host;
     host.log = client::log_host_change;
     host.dns.resolv_conf_file = around.resolv_conf;
+    host.dns.bus = around.bus;
     host.kept = around.tun;
     cfg->parts = system_parts(sys, loop, pools, std::move(host));
     cfg->parts.spawn_prompter = [&sys, person = around.person] {
@@ -244,6 +249,12 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
 
 int complain(const std::string& text) {
   std::fprintf(stderr, "vpn-actor-client: %s\n", text.c_str());
+  return exit_code(reason::bad_config);
+}
+
+int complain_in_log(const std::string& text) {
+  client::log_error(text);
+  client::notify_service("STOPPING=1\nSTATUS=" + text);
   return exit_code(reason::bad_config);
 }
 
@@ -282,6 +293,7 @@ std::string settle(const protocol::profile& x, surroundings& around) {
     if (file)
       around.resolv_conf
         = std::make_shared<const actors::unique_fd>(std::move(file));
+    around.bus = actors::open_system_bus();
     around.tun = std::make_shared<actors::kept_tun>();
     around.tun->file = actors::open_tun_file();
   }
@@ -297,17 +309,19 @@ int connect(const std::vector<std::string>& words) {
   surroundings around;
   for (auto first = true;; first = false) {
     auto parsed = protocol::parse_command_line(words, client::read_file);
+    // Later the standard error may lead nowhere, and the log is open.
+    auto say = first ? complain : complain_in_log;
     if (!parsed) {
       for (const auto& x : parsed.error())
-        complain(to_string(x));
+        say(to_string(x));
       return exit_code(reason::bad_config);
     }
     auto& profile = *parsed;
     if (auto problem = complete_key(profile, *around.person); !problem.empty())
-      return complain(problem);
+      return say(problem);
     auto cfg = client::make_supervisor_config(profile);
     if (!cfg)
-      return complain(cfg.error().text);
+      return say(cfg.error().text);
     if (first)
       if (auto problem = settle(profile, around); !problem.empty())
         return complain(problem);

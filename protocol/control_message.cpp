@@ -120,6 +120,8 @@ text_message parse_auth_failed(std::string_view rest) {
     result.reason = readable(rest);
     return result;
   }
+  if (!keys.empty())
+    result.temporary_keys = "[" + readable(keys) + "]";
   split(keys, ',', [&](std::string_view key) {
     if (auto n = value_of(key, "backoff"))
       result.backoff_seconds = *n;

@@ -188,6 +188,73 @@ std::string make_options_string(const options_string_config& cfg) {
   return result;
 }
 
+namespace {
+
+constexpr size_t max_differences = 16;
+
+/// The items that count, as the other side should say them.
+std::vector<std::string> items_of(std::string_view options, bool mirrored) {
+  std::vector<std::string> result;
+  while (!options.empty()) {
+    auto item = options.substr(0, options.find(','));
+    options.remove_prefix(std::min(item.size() + 1, options.size()));
+    auto name = item.substr(0, item.find(' '));
+    // Settled elsewhere, or different by nature. seen: openvpn 2.6
+    constexpr std::string_view settled[]
+      = {"key-method", "keydir", "proto", "tls-auth", "tun-ipv6", "cipher", ""};
+    if (std::find(std::begin(settled), std::end(settled), name)
+        != std::end(settled))
+      continue;
+    if (mirrored && item == "tls-client")
+      item = "tls-server";
+    else if (mirrored && item == "tls-server")
+      item = "tls-client";
+    if (result.size() < 4 * max_differences)
+      result.emplace_back(item);
+  }
+  return result;
+}
+
+const std::string* find_item(const std::vector<std::string>& items,
+                             std::string_view name) {
+  for (const auto& x : items)
+    if (std::string_view{x}.substr(0, x.find(' ')) == name)
+      return &x;
+  return nullptr;
+}
+
+} // namespace
+
+std::vector<std::string> options_differences(std::string_view local,
+                                             std::string_view remote) {
+  std::vector<std::string> result;
+  auto ours = items_of(local, true);
+  auto theirs = items_of(remote, false);
+  for (const auto& x : ours) {
+    auto name = x.substr(0, x.find(' '));
+    const auto* y = find_item(theirs, name);
+    if (y == nullptr)
+      result.push_back("'" + name
+                       + "' is present in local config but missing in remote "
+                         "config, local='"
+                       + x + "'");
+    else if (*y != x)
+      result.push_back("'" + name + "' is used inconsistently, local='" + x
+                       + "', remote='" + *y + "'");
+  }
+  for (const auto& x : theirs) {
+    auto name = x.substr(0, x.find(' '));
+    if (find_item(ours, name) == nullptr)
+      result.push_back("'" + name
+                       + "' is present in remote config but missing in local "
+                         "config, remote='"
+                       + x + "'");
+  }
+  if (result.size() > max_differences)
+    result.resize(max_differences);
+  return result;
+}
+
 std::string make_peer_info(const peer_info_config& cfg) {
   std::string result;
   add_line(result, "IV_VER", cfg.version);

@@ -97,7 +97,10 @@ void session::handle_key_installed(uint8_t key_id, instant now) {
 void session::handle_tunnel_applied(const std::string& device, instant now) {
   if (state_ == session_state::connected && tunnel_updates_ > 0) {
     --tunnel_updates_;
-    note("The tunnel follows the server's update");
+    if (moved_to_)
+      send_to_moved_peer();
+    else
+      note("The tunnel follows the server's update");
     return;
   }
   if (state_ != session_state::assigning)
@@ -135,6 +138,9 @@ void session::handle_data_event(data_event event, instant now) {
     leave({reason::none, "inactive"});
   } else if (std::holds_alternative<peer_exit>(event)) {
     handle_peer_left();
+  } else if (auto* moved = std::get_if<peer_floated>(&event)) {
+    note(name + "Peer has moved to " + socket_name(moved->remote));
+    follow_peer(moved->remote);
   }
 }
 
@@ -174,9 +180,12 @@ void session::handle_timeout(instant now) {
     return true;
   };
   if (due(answer_deadline_)) {
-    handle_failure({reason::no_answer, "Server poll timeout, no answer from "
-                                         + socket_name(cfg_.remote)},
-                   now);
+    end_session ending;
+    ending.what = {reason::no_answer, "Server poll timeout, no answer from "
+                                        + socket_name(cfg_.remote)};
+    ending.at_once = true;
+    note(ending.what.text, session_notice::level::warning);
+    finish_with(std::move(ending));
   } else if (due(push_deadline_)) {
     if (waits_for_person_)
       handle_failure({reason::auth_pending, "nobody logged in in time"}, now);
@@ -273,6 +282,8 @@ void session::handle_exchanged(uint8_t key_id, keys_exchanged x, instant now) {
     return;
   note("[" + peer_name_ + "] Peer Connection Initiated with "
        + socket_name(cfg_.remote));
+  for (auto& text : options_differences(cfg_.options, x.remote_options))
+    note(std::move(text), session_notice::level::warning);
   remote_options_ = x.remote_options;
   remote_peer_info_ = x.remote_peer_info;
   exchanged_at_ = now.steady;

@@ -139,6 +139,28 @@ void session::request_tunnel() {
   actions_.push_back(apply_tunnel{std::move(tunnel)});
 }
 
+/// Where default routes lead into the tunnel, the host first needs a route to
+/// the new address that does not.
+void session::follow_peer(const endpoint& remote) {
+  cfg_.remote = remote;
+  const auto& flags = options_->tunnel.redirect;
+  auto redirects = flags.ipv4 || flags.ipv6 || flags.is_private;
+  moved_to_ = remote;
+  if (redirects && state_ == session_state::connected) {
+    ++tunnel_updates_;
+    request_tunnel();
+  } else {
+    send_to_moved_peer();
+  }
+}
+
+void session::send_to_moved_peer() {
+  configure_socket action;
+  action.remote = *moved_to_;
+  moved_to_.reset();
+  actions_.push_back(action);
+}
+
 // -- pushes of an established session --
 
 /// spec: openvpn-wire 7.8

@@ -67,8 +67,9 @@ void session::handle_message(auth_failed&& x, instant) {
   if (cfg_.self != role::client)
     return;
   auto text = for_people(x.reason);
-  note("AUTH: Received control message: AUTH_FAILED"
-       + (text.empty() ? std::string{} : "," + text));
+  auto temp = x.temporary ? ",TEMP" + x.temporary_keys : std::string{};
+  note("AUTH: Received control message: AUTH_FAILED" + temp
+       + (text.empty() ? std::string{} : (x.temporary ? ":" : ",") + text));
   end_session ending;
   if (x.temporary) {
     ending.what = {reason::server_stopped, "AUTH_FAILED,TEMP " + text};

@@ -116,7 +116,8 @@ bool session::is_same_peer(const std::vector<peer_certificate>& chain) const {
   return std::equal(peer_chain_.begin(), peer_chain_.end(), chain.begin(),
                     chain.end(),
                     [](const peer_certificate& a, const peer_certificate& b) {
-                      return a.depth == b.depth && a.subject == b.subject;
+                      return a.depth == b.depth && a.subject == b.subject
+                             && a.sha256 == b.sha256;
                     });
 }
 

@@ -352,6 +352,31 @@ CAF_TEST(a peer that leaves inside the tunnel is told to SUPERVISOR) {
   CAF_CHECK_EQUAL(seen.data_count<protocol::peer_exit>(), 1u);
 }
 
+CAF_TEST(an authentic packet from another address is told to SUPERVISOR) {
+  CAF_REQUIRE(install(0));
+  auto from = [&](const char* address, const std::vector<bytes>& xs) {
+    auto batch = batch_of(xs);
+    batch->from.remote = {*parse_ip(address), 1194, 0};
+    tell(layer, atom::up_v, std::move(batch));
+    return seen.data_count<protocol::peer_floated>();
+  };
+  auto first = sealed_by_peer(ip_packets(1));
+  // The first address is the one we were given, and staying is no news.
+  CAF_CHECK_EQUAL(from("192.0.2.1", first), 0u);
+  CAF_CHECK_EQUAL(from("192.0.2.1", sealed_by_peer(ip_packets(2))), 0u);
+  // What was seen before, and what is forged, moves nobody.
+  CAF_CHECK_EQUAL(from("192.0.2.66", first), 0u);
+  auto forged = sealed_by_peer(ip_packets(1));
+  forged[0].back() ^= 1;
+  CAF_CHECK_EQUAL(from("192.0.2.66", forged), 0u);
+  CAF_CHECK_EQUAL(from("192.0.2.66", {bytes(100, 0x48)}), 0u);
+  CAF_CHECK_EQUAL(from("192.0.2.2", sealed_by_peer(ip_packets(1))), 1u);
+  CAF_CHECK_EQUAL(from("192.0.2.2", sealed_by_peer(ip_packets(1))), 1u);
+  CAF_CHECK_EQUAL(from("192.0.2.1", sealed_by_peer(ip_packets(1))), 2u);
+  auto& last = std::get<protocol::peer_floated>(seen.data_events.back());
+  CAF_CHECK_EQUAL(to_string(last.remote), "192.0.2.1:1194");
+}
+
 CAF_TEST(an idle tunnel is told to SUPERVISOR once) {
   CAF_REQUIRE(install(0));
   data_channel_config cfg;

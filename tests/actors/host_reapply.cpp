@@ -155,8 +155,7 @@ CAF_TEST(route noexec and ifconfig noexec leave the host alone) {
   tunnel.ifconfig_noexec = true;
   host_network host{to_said()};
   apply(host);
-  CAF_CHECK(!has_part(said, "addr add"));
-  CAF_CHECK(has("ip link set dev tun0 up"));
+  CAF_CHECK(said.empty());
 }
 
 CAF_TEST(redirect private keeps the server outside without a default route) {

@@ -311,6 +311,30 @@ CAF_TEST(with float strangers are heard and the remote is answered) {
   }
 }
 
+CAF_TEST(with float ours follow a remote that has moved) {
+  for (auto floats : {false, true}) {
+    auto peer = bound_socket("127.0.0.1", SOCK_DGRAM);
+    auto moved = bound_socket("127.0.0.1", SOCK_DGRAM);
+    auto net = config(false);
+    net.remote = local_endpoint(peer.get());
+    net.floats = floats;
+    open(net);
+    expect_up();
+    protocol::configure_socket there;
+    there.remote = local_endpoint(moved.get());
+    self->send(network, there);
+    auto control = control_packet(50, 1);
+    self->send(network, control_datagram{control});
+    auto& there_now = floats ? moved : peer;
+    wait_until(there_now, POLLIN);
+    bytes got(2000);
+    auto n = recv(there_now.get(), got.data(), got.size(), 0);
+    got.resize(static_cast<size_t>(n));
+    CAF_CHECK(got == control);
+    end_of(network);
+  }
+}
+
 CAF_TEST(with float the address of the user stays bound) {
   auto net = config(false);
   net.floats = true;

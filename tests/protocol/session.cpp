@@ -294,6 +294,33 @@ CAF_TEST(a confirmed key changes nothing) {
   CAF_CHECK_EQUAL(x.actions(), "");
 }
 
+CAF_TEST(a peer that moved is followed) {
+  endpoint there{*parse_ip("192.0.2.99"), 1195, 0};
+  for (auto s : {state::assigning, state::connected}) {
+    client x{s};
+    x.session.handle_data_event(peer_floated{there}, x.now());
+    CAF_CHECK_EQUAL(x.actions(), "socket remote 192.0.2.99:1195; ");
+    CAF_CHECK(
+      x.has_told("[peer.example] Peer has moved to [AF_INET]192.0.2.99:1195"));
+  }
+  // Where the default route leads into the tunnel, routes come first.
+  client z{state::configuring};
+  z.text("PUSH_REPLY,redirect-gateway def1,ifconfig 10.8.0.2 10.8.0.1,"
+         "cipher AES-256-GCM");
+  z.install(0);
+  z.apply();
+  z.forget();
+  z.session.handle_data_event(peer_floated{there}, z.now());
+  CAF_CHECK(z.actions().find("socket remote") == std::string::npos);
+  z.forget();
+  z.session.handle_tunnel_applied("tun0", z.now());
+  CAF_CHECK_EQUAL(z.actions(), "socket remote 192.0.2.99:1195; ");
+  // Not before there is a key that could prove anything.
+  client y{state::configuring};
+  y.session.handle_data_event(peer_floated{there}, y.now());
+  CAF_CHECK_EQUAL(y.actions(), "");
+}
+
 CAF_TEST(a tunnel that is hardly used is left) {
   auto cfg = client_session_config();
   cfg.exit_notify = 1;

@@ -66,7 +66,8 @@ struct action_line {
     return std::string{"socket"}
            + (x.sndbuf ? " sndbuf " + std::to_string(*x.sndbuf) : "")
            + (x.rcvbuf ? " rcvbuf " + std::to_string(*x.rcvbuf) : "")
-           + (x.tcp_nodelay ? " nodelay" : "");
+           + (x.tcp_nodelay ? " nodelay" : "")
+           + (x.remote ? " remote " + to_string(*x.remote) : "");
   }
   std::string operator()(const protocol::send_text& x) const {
     return "text " + std::to_string(x.key_id) + " " + x.text;

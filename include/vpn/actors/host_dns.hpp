@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+struct sd_bus;
+
 namespace vpn::actors {
 
 /// Where the host keeps its names. Tests name places of their own.
@@ -24,7 +26,14 @@ struct dns_places {
   std::shared_ptr<const unique_fd> resolv_conf_file;
   /// D-Bus address of the system bus; empty for the usual one.
   std::string system_bus;
+  /// A connection made by `open_system_bus` before privileges were given up:
+  /// the bus remembers who made it. Absent: one is made when it is needed.
+  std::shared_ptr<sd_bus> bus;
 };
+
+/// A connection to the system bus, null when there is none. Belongs to one
+/// thread at a time.
+std::shared_ptr<sd_bus> open_system_bus(const std::string& address = {});
 
 /// Belongs to HOST's thread. Blocks for as long as D-Bus takes, two seconds at
 /// most per call.

@@ -24,10 +24,11 @@ struct network_config {
   bool ipv6_only = false;
   /// `float`, UDP only. Without it the kernel drops what comes from another
   /// address than `remote`. With it packets of any address go up, where they
-  /// must authenticate like all others; ours still go to `remote`. So a server
-  /// that answers from a second address is heard, one that has moved away from
-  /// the first is not followed: the session restarts when its timers end.
-  /// Through a SOCKS proxy the same holds for the address that the proxy names.
+  /// must authenticate like all others. DATA CHANNEL tells from where an
+  /// authentic one has come, and a `configure_socket` with that address then
+  /// leads ours there too. Through a SOCKS proxy any address that the proxy
+  /// names is heard, and ours still go to `remote`.
+  /// spec: openvpn-wire 13.1
   bool floats = false;
   /// `mark`, zero for none; `bind-dev`, empty for none.
   uint32_t mark = 0;

@@ -38,6 +38,8 @@ struct auth_failed {
   std::string reason;
   /// AUTH_FAILED,TEMP: try again after `backoff_seconds` (0: as usual).
   bool temporary = false;
+  /// What stood between TEMP and the colon: "[backoff 1,advance no]".
+  std::string temporary_keys;
   uint32_t backoff_seconds = 0;
   advance where = advance::no;
 };

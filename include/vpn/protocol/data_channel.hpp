@@ -85,8 +85,13 @@ struct key_confirmed {
 struct tunnel_inactive {};
 /// The peer said inside the tunnel that it leaves (OCC_EXIT). Told once.
 struct peer_exit {};
+/// An authentic packet came from another address than those before. Whoever
+/// knows about addresses tells it; `data_channel` itself does not.
+struct peer_floated {
+  endpoint remote;
+};
 using data_event = std::variant<peer_silent, rekey_needed, key_confirmed,
-                                tunnel_inactive, peer_exit>;
+                                tunnel_inactive, peer_exit, peer_floated>;
 
 class data_channel {
 public:

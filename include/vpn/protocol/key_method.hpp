@@ -6,6 +6,7 @@
 #include "vpn/protocol/key_derivation.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vpn::protocol {
@@ -45,6 +46,13 @@ struct options_string_config {
 
 /// Our view of the tunnel, for the peer's consistency check.
 std::string make_options_string(const options_string_config& cfg);
+
+/// What two ends of a tunnel say differently, a text for each, in OpenVPN's
+/// words: "'mtu-dynamic' is present in remote config but missing in local
+/// config, remote='mtu-dynamic'". Both strings are as their side sends them;
+/// what the negotiation settles is left out. At most 16 texts.
+std::vector<std::string> options_differences(std::string_view local,
+                                             std::string_view remote);
 
 /// IV_PROTO bits we implement.
 /// spec: openvpn-wire 6

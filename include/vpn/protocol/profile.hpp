@@ -58,8 +58,8 @@ struct profile {
   /// Each with its settings, defaults filled in.
   std::vector<remote_entry> remotes;
   bool remote_random = false;
-  /// Seconds a name is looked up again before the next remote is tried; the
-  /// default, `infinite`, never gives up on it. Option `resolv-retry`.
+  /// How long names may fail to resolve, all remotes together, until that is the
+  /// end; the default, `infinite`, never gives up. Option `resolv-retry`.
   duration resolve_retry = duration::max();
 
   tls_config tls;

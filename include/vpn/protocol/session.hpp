@@ -117,10 +117,11 @@ struct ask_person {
 };
 /// Say inside the tunnel that we leave (OCC_EXIT).
 struct send_data_exit {};
-/// Socket buffers and options that the server wants.
+/// Socket buffers and options that the server wants, and where it has moved.
 struct configure_socket {
   std::optional<uint32_t> sndbuf, rcvbuf;
   bool tcp_nodelay = false;
+  std::optional<endpoint> remote{};
 };
 struct send_text {
   uint8_t key_id = 0;
@@ -148,6 +149,8 @@ struct end_session {
   std::optional<server_stop> stopped;
   /// Never try again, however transient the reason is.
   bool final = false;
+  /// The next try needs no pause: waiting was what this one did.
+  bool at_once = false;
 };
 using session_action
   = std::variant<open_negotiation, close_negotiation, derive_key,
@@ -236,6 +239,8 @@ private:
   data_channel_config data_config() const;
   void request_key(uint8_t key_id);
   void request_tunnel();
+  void follow_peer(const endpoint& remote);
+  void send_to_moved_peer();
   void handle_message(push_update&& x, instant now);
   void renew_token(const std::vector<std::string>& pushed);
 
@@ -303,6 +308,8 @@ private:
   /// A PUSH_UPDATE whose last part is not there yet.
   std::vector<std::string> update_;
   size_t tunnel_updates_ = 0;
+  /// Where the peer has moved, until the host has a route to it.
+  std::optional<endpoint> moved_to_;
   std::optional<negotiated_options> options_;
   bool key_ready_ = false;
   bool tunnel_ready_ = false;

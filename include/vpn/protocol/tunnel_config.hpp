@@ -63,7 +63,8 @@ struct redirect_config {
   bool local = false;
   /// `autolocal`: find out whether it is.
   bool autolocal = false;
-  /// Host routes to the DHCP server and to the name servers the host had.
+  /// Host routes to the DHCP server and to the name servers the host had. As
+  /// with openvpn on Linux nothing comes of them.
   bool bypass_dhcp = false;
   bool bypass_dns = false;
   /// The networks the host is in are taken into the tunnel as well.
