@@ -77,6 +77,8 @@ tunnel_device tunnel_host::apply(const tunnel_config& cfg) {
     if (warnings) {
       result = device_;
       result.warnings = std::move(*warnings);
+      result.net_gateway4 = network_.former_gateway(family::v4);
+      result.net_gateway6 = network_.former_gateway(family::v6);
       return result;
     }
     failed = warnings.error();

@@ -124,6 +124,13 @@ void host_network::adopt(std::vector<host_change> journal) {
 
 // -- observers --
 
+ip_address host_network::former_gateway(family kind) const {
+  if (!setup_ || !setup_->steps.before())
+    return {};
+  const auto& route = setup_->steps.before()->default_route(kind);
+  return route ? route->gateway : ip_address{};
+}
+
 std::vector<host_change> host_network::journal() const {
   auto result = former_;
   result.insert(result.end(), journal_.begin(), journal_.end());

@@ -29,13 +29,11 @@ void reliable_state::drain() { // every handler ends here; nothing else sends
   }
   auto due = link.poll_timeout();
   if (closing.pending()) {
-    // A peer that has never answered will not begin with it now.
-    if (link.in_flight() == 0 || !link.answered()
-        || now.steady >= closing_deadline)
+    if (link.in_flight() == 0 || now.steady >= closing_deadline)
       closing.deliver(status());
     else
-      due = std::min(
-        {due.value_or(closing_deadline), closing_deadline, send_again_at});
+      due = std::min({due.value_or(closing_deadline), closing_deadline,
+                      link.answered() ? send_again_at : closing_deadline});
   }
   timer.arm<reliable_actor>(self, due);
 }

@@ -99,8 +99,7 @@ void add_routes(variables& out, const protocol::tunnel_config& tunnel) {
         out.put("route_ipv6_metric", n, std::to_string(*x.metric));
     }
   }
-  if (tunnel.redirect.ipv4)
-    out.put("redirect_gateway", "1");
+  out.put("redirect_gateway", tunnel.redirect.ipv4 ? "1" : "0");
 }
 
 void add_names(variables& out, const protocol::tunnel_config& tunnel) {
@@ -175,6 +174,10 @@ std::vector<std::string> make_script_environment(const script_facts& x) {
     out.put("common_name", x.common_name);
   if (!x.username.empty())
     out.put("username", x.username);
+  if (x.net_gateway4.defined())
+    out.put("route_net_gateway", to_string(x.net_gateway4));
+  if (x.net_gateway6.defined())
+    out.put("net_gateway_ipv6", to_string(x.net_gateway6));
   add_addresses(out, x.tunnel);
   add_routes(out, x.tunnel);
   add_names(out, x.tunnel);

@@ -24,6 +24,8 @@ struct script_facts {
   std::vector<protocol::peer_certificate> chain;
   std::string device;
   protocol::tunnel_config tunnel;
+  /// The default gateways the host had before the tunnel.
+  ip_address net_gateway4, net_gateway6;
   /// From `setenv`, `setenv-safe` and pushed `setenv-safe`.
   std::vector<variable> extra;
   /// "init", or "restart" when the device stayed.

@@ -73,9 +73,12 @@ void supervisor_state::note(std::string text, session_notice::level severity) {
   self->send(cfg->listener, session_notice{severity, std::move(text)});
 }
 
+std::string socket_family(const endpoint& x) {
+  return x.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]";
+}
+
 std::string socket_name(const endpoint& x) {
-  return (x.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
-         + to_string(x);
+  return socket_family(x) + to_string(x);
 }
 
 void supervisor_state::enter(phase what, std::string detail) {

@@ -10,6 +10,9 @@ void supervisor_state::close(std::function<void()> then) {
                           || (session && session->options()
                               && session->options()->persist_tun));
   comes_back = false;
+  // Nobody has answered yet, so nobody will acknowledge a last word.
+  if (session && !session->heard_peer())
+    end_negotiations();
   begin_generation();
   doing = activity::closing;
   session.reset();
@@ -53,7 +56,8 @@ void supervisor_state::add_undo_steps() {
   standing.restart = false;
   standing.signal = signal_word();
   if (routes_stand)
-    add_script_step("route-pre-down", scripts.route_pre_down, {});
+    add_script_step("route-pre-down", scripts.route_pre_down,
+                    script_arguments(standing));
   if (tunnel_stands && scripts.down_pre)
     add_script_step("down", scripts.down, script_arguments(standing));
   add_closing_step([this](const std::function<void()>& done) {

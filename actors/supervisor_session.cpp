@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "supervisor_state.hpp"
 
 namespace vpn::actors {
@@ -41,9 +43,11 @@ void supervisor_state::tell() {
 void supervisor_state::hear(const protocol::phase_began& x) {
   if (x.what == phase::get_config)
     run_script("ipchange",
+               // seen: openvpn 2.6, one word: "[AF_INET]192.0.2.1 1194"
                with_arguments(cfg->scripts.ipchange,
-                              {to_string(facts.remote.address),
-                               std::to_string(facts.remote.port)}),
+                              {socket_family(facts.remote)
+                               + to_string(facts.remote.address) + ' '
+                               + std::to_string(facts.remote.port)}),
                facts, [](bool) {});
 }
 
@@ -91,6 +95,13 @@ void supervisor_state::perform(protocol::close_negotiation& x) {
   self->demonitor(i->second.control.address());
   self->demonitor(i->second.tls.address());
   remove_negotiation(tree, x.key_id);
+}
+
+void supervisor_state::end_negotiations() {
+  while (!tree.negotiations.empty()) {
+    protocol::close_negotiation x{tree.negotiations.begin()->first};
+    perform(x);
+  }
 }
 
 void supervisor_state::perform(protocol::derive_key& x) {
@@ -141,7 +152,15 @@ void supervisor_state::judge(std::vector<protocol::peer_certificate> rest) {
   rest.pop_back();
   auto words = with_arguments(cfg->scripts.tls_verify,
                               {std::to_string(one.depth), one.subject});
-  run_script("tls-verify", std::move(words), facts,
+  // As far as the chain has been asked about.
+  auto known = facts;
+  auto& chain = known.chain;
+  chain.erase(std::remove_if(chain.begin(), chain.end(),
+                             [&](const protocol::peer_certificate& x) {
+                               return x.depth < one.depth;
+                             }),
+              chain.end());
+  run_script("tls-verify", std::move(words), known,
              while_running<bool>([this, rest](bool ok) {
                if (ok) {
                  judge(rest);
@@ -199,8 +218,7 @@ void supervisor_state::perform(protocol::end_session& x) {
     plan->go(*x.where);
   auto final = x.final || stopping || !plan || cfg->single_session || !again;
   comes_back = !final;
-  close([this, what = x.what, backoff = x.backoff, at_once = x.at_once,
-         final] {
+  close([this, what = x.what, backoff = x.backoff, at_once = x.at_once, final] {
     if (final || stopping) {
       finish(what);
       return;

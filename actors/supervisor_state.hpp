@@ -54,6 +54,7 @@ struct supervisor_state {
   void tell();
   void perform(protocol::open_negotiation& x);
   void perform(protocol::close_negotiation& x);
+  void end_negotiations();
   void perform(protocol::derive_key& x);
   void perform(protocol::derive_control_key& x);
   void perform(protocol::judge_peer& x);
@@ -175,7 +176,8 @@ struct supervisor_state {
   bool comes_back = false;
 };
 
-/// "[AF_INET]192.0.2.1:1194", as logs have it.
+/// "[AF_INET]" and "[AF_INET]192.0.2.1:1194", as logs and scripts have it.
+std::string socket_family(const endpoint& x);
 std::string socket_name(const endpoint& x);
 
 /// A layer's time to finish or to answer, and everybody's together.

@@ -63,6 +63,8 @@ void supervisor_state::tunnel_applied(tunnel_device& what) {
   tunnel_stands = true;
   device = what.name;
   facts.device = device;
+  facts.net_gateway4 = what.net_gateway4;
+  facts.net_gateway6 = what.net_gateway6;
   facts.restart = stayed;
   standing = facts;
   self->send(tree.tun, atom::attach_v, what);

@@ -206,7 +206,9 @@ int explain(const words_type& all) {
   auto refused = false;
   for (const auto& x : lines) {
     auto place = x.file + (x.line > 0 ? ":" + std::to_string(x.line) : "");
-    std::printf("%s\n  %s\n  %s: %s\n", place.c_str(), x.text.c_str(),
+    // An unknown line may be a password that lost its option.
+    auto text = x.text.empty() && x.line > 0 ? "(not shown)" : x.text;
+    std::printf("%s\n  %s\n  %s: %s\n", place.c_str(), text.c_str(),
                 to_string(x.kind).c_str(), x.effect.c_str());
     refused = refused || x.kind == protocol::option_class::refused
               || x.kind == protocol::option_class::removed

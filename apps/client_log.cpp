@@ -50,6 +50,19 @@ std::string now_text() {
   return text;
 }
 
+/// What a client's status says, and which counters say it.
+struct status_line {
+  const char* title;
+  const char* counter;
+};
+constexpr status_line status_lines[] = {
+  {"TUN/TAP read bytes", "tun_read_bytes"},
+  {"TUN/TAP write bytes", "tun_write_bytes"},
+  {"TCP/UDP read bytes", "link_read_bytes"},
+  {"TCP/UDP write bytes", "link_write_bytes"},
+  {"Auth read bytes", "auth_read_bytes"},
+};
+
 uint64_t sum_of(const std::vector<actors::layer_status>& layers,
                 std::string_view name) {
   uint64_t result = 0;
@@ -92,6 +105,8 @@ void log_host_change(const std::string& command) {
 void log_status(const std::vector<actors::layer_status>& layers) {
   spdlog::info("OpenVPN STATISTICS");
   spdlog::info("Updated,{}", now_text());
+  for (const auto& x : status_lines)
+    spdlog::info("{},{}", x.title, sum_of(layers, x.counter));
   for (const auto& x : layers)
     spdlog::info("{}: {}", x.layer, x.text);
   spdlog::info("END");
@@ -109,19 +124,8 @@ std::string status_file::open(const std::string& path) {
 
 /// A client's status looks the same in all its versions.
 void status_file::write(const std::vector<actors::layer_status>& layers) const {
-  struct line {
-    const char* title;
-    const char* counter;
-  };
-  constexpr line lines[] = {
-    {"TUN/TAP read bytes", "tun_read_bytes"},
-    {"TUN/TAP write bytes", "tun_write_bytes"},
-    {"TCP/UDP read bytes", "link_read_bytes"},
-    {"TCP/UDP write bytes", "link_write_bytes"},
-    {"Auth read bytes", "auth_read_bytes"},
-  };
   auto text = "OpenVPN STATISTICS\nUpdated," + now_text() + "\n";
-  for (const auto& x : lines)
+  for (const auto& x : status_lines)
     text += std::string{x.title} + ","
             + std::to_string(sum_of(layers, x.counter)) + "\n";
   text += "END\n";

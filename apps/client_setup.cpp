@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 
 #include "client_version.hpp"
@@ -13,6 +14,7 @@
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 namespace vpn::client {
 
@@ -119,6 +121,26 @@ bool binds_low_port(const protocol::profile& from) {
   return std::any_of(from.remotes.begin(), from.remotes.end(), [](auto& x) {
     return x.settings.local_port > 0 && x.settings.local_port < 1024;
   });
+}
+
+void add_process_variables(actors::supervisor_config& to,
+                           const protocol::profile& from,
+                           const std::vector<std::string>& words) {
+  const auto& how = from.process;
+  auto i = std::find(words.begin(), words.end(), "--config");
+  std::string config = words.empty() ? "" : words[0];
+  if (i != words.end() && i + 1 != words.end())
+    config = i[1];
+  std::vector<std::pair<std::string, std::string>> own{
+    {"config", config},
+    {"verb", std::to_string(from.verbosity)},
+    {"daemon", how.daemon ? "1" : "0"},
+    {"daemon_log_redirect", how.log_file.empty() ? "0" : "1"},
+    {"daemon_pid", std::to_string(getpid())},
+    {"daemon_start_time", std::to_string(std::time(nullptr))},
+  };
+  // The user's own words win, so they come last.
+  to.environment.insert(to.environment.begin(), own.begin(), own.end());
 }
 
 std::optional<std::string> read_file(const std::string& path,

@@ -17,6 +17,12 @@ make_supervisor_config(const protocol::profile& from);
 /// True when some connection binds a port that only root may bind.
 bool binds_low_port(const protocol::profile& from);
 
+/// What scripts are told about this process: config, verb, daemon_pid ...
+/// Call it when the process has its number and its log.
+void add_process_variables(actors::supervisor_config& to,
+                           const protocol::profile& from,
+                           const std::vector<std::string>& words);
+
 /// Reads a file named in a configuration; regular files and pipes up to 1 MiB.
 std::optional<std::string> read_file(const std::string& path,
                                      std::string& error);

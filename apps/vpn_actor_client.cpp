@@ -327,6 +327,7 @@ int connect(const std::vector<std::string>& words) {
         return complain(problem);
     for (const auto& text : profile.warnings)
       client::log_warning(text);
+    client::add_process_variables(**cfg, profile, words);
     auto end = run(std::move(*cfg), around, profile.process);
     if (!end.reload)
       return end.code;

@@ -195,9 +195,11 @@ void complete_scripts(builder& b) {
   // Nobody would notice that certificates are not judged.
   if (!x.tls_verify.empty())
     b.fail("`tls-verify` is not run without `script-security 2`");
+  // Without it openvpn ends when the device is there.
+  if (!x.up.empty())
+    b.fail("`up` is not run without `script-security 2`");
   std::string names;
   const std::pair<const char*, bool> commands[] = {
-    {"up", !x.up.empty()},
     {"down", !x.down.empty()},
     {"route-up", !x.route_up.empty()},
     {"route-pre-down", !x.route_pre_down.empty()},

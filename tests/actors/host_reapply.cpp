@@ -175,7 +175,7 @@ CAF_TEST(block local takes the neighbours into the tunnel but the gateway) {
   {
     host_network host{to_said()};
     apply(host);
-    CAF_CHECK_EQUAL(way_to("192.0.2.1"), "up0");
+    CAF_CHECK_EQUAL(way_to("192.0.2.1"), "up0 via 192.0.2.1");
     CAF_CHECK_EQUAL(way_to("192.0.2.9"), "tun0 via 10.8.0.1");
     CAF_CHECK_EQUAL(way_to("192.0.2.200"), "tun0 via 10.8.0.1");
     CAF_CHECK_EQUAL(way_to("198.51.100.7"), "up0 via 192.0.2.1");

@@ -171,7 +171,7 @@ CAF_TEST(the next server is tried when one does not answer) {
   x.server.cfg->session.hand_window = 5min;
   x.set_link_up(false);
   x.start();
-  x.drive(10500ms);
+  x.drive(9900ms);
   CAF_CHECK_EQUAL(x.client.sockets, 1u);
   x.set_link_up(true);
   if (!x.drive_to_connected(2s))

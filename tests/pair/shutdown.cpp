@@ -153,13 +153,12 @@ CAF_TEST(a stop at any moment of a renegotiation is obeyed) {
 
 CAF_TEST(a stop while the client waits for its next try is obeyed) {
   vpn_pair x;
-  x.client.settings().connect_timeout = 10s;
+  x.client.saw.resolved = {{}, {reason::resolve_failed, "no such name"}};
   x.client.cfg->plan.retry = 100s;
-  x.set_link_up(false);
   x.start();
   x.drive(30s);
   CAF_CHECK(x.client.saw.ended.empty());
-  CAF_CHECK_EQUAL(x.client.sockets, 1u);
+  CAF_CHECK(x.client.saw.noted("Restart pause, 100 second(s)"));
   x.stop(x.client);
   x.stop(x.server);
   CAF_CHECK(x.drive_to_end(5s));
@@ -195,22 +194,82 @@ CAF_TEST(a second stop changes nothing) {
   CAF_CHECK(has_ended(x.client, reason::interrupted));
 }
 
-CAF_TEST(a layer that dies ends the session and its actors) {
-  for (auto what : {0, 1}) {
-    vpn_pair x;
-    connect(x);
-    if (what == 0)
-      x.kill(x.client.saw.below_tun);
-    else
-      x.kill(x.client.above_network);
-    CAF_CHECK(x.drive(10s, [&] {
-      return !x.client.saw.ended.empty();
-    }));
-    CAF_CHECK(has_ended(x.client, reason::internal));
-    CAF_CHECK_EQUAL(x.client.saw.undone, 1u);
-    x.stop(x.server);
-    CAF_CHECK(x.drive_to_end(5s));
+namespace {
+
+/// Ends one actor of the client's session as a bug would; false when it is not
+/// there yet.
+bool kill_layer(vpn_pair& x, int which) {
+  auto kill = [&](const auto& hdl) {
+    if (hdl)
+      x.kill(hdl);
+    return static_cast<bool>(hdl);
+  };
+  switch (which) {
+    case 0:
+      return kill(x.client.saw.below_tun);
+    case 1:
+      return kill(x.client.above_network);
+    case 2:
+      return kill(x.client.network);
+    default:
+      return kill(x.client.tun);
   }
+}
+
+} // namespace
+
+CAF_TEST(a layer that dies at any moment ends the session and its actors) {
+  for (auto which = 0; which < 4; ++which)
+    for (auto at = 0; at <= 130; at += 5) {
+      pair_config cfg;
+      cfg.seed = static_cast<uint64_t>(at) + 1;
+      cfg.shuffle = at % 2 == 1;
+      vpn_pair x{cfg};
+      // From 100 ms on it is a renegotiation.
+      x.client.cfg->session.reneg_after = 2s;
+      x.start();
+      x.drive(std::chrono::milliseconds{at < 90 ? at : 2000 + at});
+      if (!kill_layer(x, which))
+        continue;
+      x.drive(10s, [&] {
+        return !x.client.saw.ended.empty();
+      });
+      if (!has_ended(x.client, reason::internal))
+        CAF_FAIL("layer " << which << " at " << at << " ms: " << x.story());
+      CAF_CHECK_EQUAL(x.client.saw.undone, 1u);
+      x.stop(x.server);
+      if (!x.drive_to_end(5s))
+        CAF_FAIL("layer " << which << " at " << at << " ms: " << x.story());
+    }
+}
+
+CAF_TEST(a layer that dies while its session closes harms nobody) {
+  for (auto which = 0; which < 4; ++which)
+    for (auto at : {0, 5, 40, 500}) {
+      vpn_pair x;
+      x.client.settings().exit_notify = 1;
+      connect(x);
+      x.set_link_up(false);
+      x.stop(x.client, reason::interrupted);
+      x.drive(std::chrono::milliseconds{at});
+      kill_layer(x, which);
+      x.stop(x.server);
+      if (!x.drive_to_end(10s))
+        CAF_FAIL("layer " << which << " at " << at << " ms: " << x.story());
+      CAF_CHECK(has_ended(x.client, reason::interrupted));
+    }
+}
+
+CAF_TEST(a host that dies ends the session when it is needed) {
+  vpn_pair x;
+  x.start();
+  x.drive(duration::zero());
+  x.kill(x.client.host);
+  x.drive(5s);
+  if (!has_ended(x.client, reason::host_failed))
+    CAF_FAIL(x.story());
+  x.stop(x.server);
+  CAF_CHECK(x.drive_to_end(5s));
 }
 
 CAF_TEST(a supervisor that dies takes its layers with it) {

@@ -369,7 +369,7 @@ CAF_TEST(scripts are cut into words and need permission) {
   CAF_CHECK_EQUAL(x.scripts.down, strings{"/etc/down.sh"});
   CAF_CHECK_EQUAL(x.script_security, 2);
   CAF_CHECK_EQUAL(x.warnings, strings{});
-  CAF_CHECK(mentions(parse_with("up x").warnings, "script-security"));
+  CAF_CHECK(mentions(parse_with("down x").warnings, "script-security"));
 }
 
 CAF_TEST(options for other programs are left alone) {

@@ -56,13 +56,15 @@ CAF_TEST(each command is cut into words) {
 
 CAF_TEST(without permission no command is run) {
   for (auto level : {"", "script-security 0\n", "script-security 1\n"}) {
-    auto x = parse_with(std::string{level} + "up u\nroute-up r\nipchange i");
+    auto x = parse_with(std::string{level} + "down d\nroute-up r\nipchange i");
     CAF_REQUIRE_EQUAL(x.warnings.size(), 1u);
-    CAF_CHECK(mentions(x.warnings, "`up`, `route-up`, `ipchange`"));
+    CAF_CHECK(mentions(x.warnings, "`down`, `route-up`, `ipchange`"));
   }
   CAF_CHECK_EQUAL(parse_with("script-security 3\nup u").script_security, 3);
   // To judge nobody would be worse than to run nothing.
   check_error("tls-verify v", "`tls-verify` is not run without");
+  // And openvpn would end when the device is there.
+  check_error("up u", "`up` is not run without");
   check_error("script-security 4", "not a number from 0 to 3");
   check_error("route-up \"\"", "no command");
   check_error("ipchange \"a 'b\"", "cannot be read");
@@ -80,7 +82,6 @@ CAF_TEST(who sets the name servers) {
   // An `up` command is trusted to do it.
   CAF_CHECK(is_left_out("up u"));
   CAF_CHECK(!is_left_out("up u\ndns-updown force"));
-  CAF_CHECK(!parse_with("up u").pull.tunnel.dns_noexec);
   CAF_CHECK(
     parse_with("dns-updown x\ndns-updown disable").scripts.dns_updown.empty());
 }

@@ -3,6 +3,7 @@
 
 #include "vpn/protocol/key_method.hpp"
 
+#include "tests/support/crypt_v2_keys.hpp"
 #include "tests/support/test_pki.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -61,7 +62,8 @@ vpn_pair::vpn_pair(const pair_config& cfg)
     random_(cfg.seed),
     shuffle_(cfg.shuffle),
     restart_server_(cfg.restart_server) {
-  pools_.received = small_pool(4096, 2048, 1);
+  // Room for a datagram, and for the packet that it completes.
+  pools_.received = small_pool(4096, 4096, 1);
   pools_.tun = small_pool(256, 128 * 1024, 64);
   pools_.sealed = small_pool(64, 192 * 1024, 512);
   prepare(client, role::client, cfg);
@@ -89,6 +91,9 @@ vpn_pair::~vpn_pair() {
     caf::anon_send_exit(x->cfg->listener, caf::exit_reason::user_shutdown);
     x->supervisor = nullptr;
     x->above_network = nullptr;
+    x->network = nullptr;
+    x->tun = nullptr;
+    x->host = nullptr;
     x->saw.below_tun = nullptr;
     x->cfg->listener = nullptr;
   }
@@ -119,8 +124,15 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
   if (cfg.wrap == protocol::wrap_mode::tls_auth)
     wrap.direction
       = is_client ? cfg.client_direction : opposite(cfg.client_direction);
+  if (cfg.wrap == protocol::wrap_mode::tls_crypt_v2) {
+    crypt_v2_keys keys{cfg.seed};
+    wrap = is_client ? keys.client() : keys.server();
+    wrap.force_cookie = !is_client && cfg.force_cookie;
+  }
+  wrap.digest = cfg.wrap_digest;
   c.session.dynamic_tls_crypt = cfg.dynamic_tls_crypt;
   c.session.epoch = cfg.epoch;
+  c.session.digest = cfg.digest;
   c.tls = make_tls(is_client ? client_tls_config() : server_tls_config());
   c.network.remote = is_client ? server_address : client_address;
   c.random = seeded{cfg.seed * 31 + (is_client ? 7 : 11)}.source();
@@ -130,18 +142,24 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
                          c.network.remote};
   c.parts.spawn_network
     = [this, side = &x, up](const network_config&, transport_observer_actor y) {
-        return network_actor{sys_.spawn(socket, this, side, up, std::move(y))};
+        side->network = sys_.spawn(socket, this, side, up, std::move(y));
+        return side->network;
       };
   c.parts.spawn_tun
     = [this, side = &x](batch_down_actor below, device_observer_actor) {
         side->saw.below_tun = std::move(below);
-        return sys_.spawn(tun_dummy, &side->saw);
+        side->tun = sys_.spawn(tun_dummy, &side->saw);
+        return side->tun;
       };
   c.parts.spawn_host = [this, side = &x] {
-    return host_actor{sys_.spawn(host_dummy, &side->saw)};
+    side->host = sys_.spawn(host_dummy, &side->saw);
+    return side->host;
   };
   c.parts.spawn_resolver = [this, side = &x] {
     return sys_.spawn(resolver_dummy, &side->saw);
+  };
+  c.parts.spawn_runner = [this, side = &x] {
+    return runner_actor{sys_.spawn(runner_dummy, &side->saw)};
   };
   c.parts.spawn_prompter = [this, side = &x] {
     return prompter_actor{sys_.spawn(prompter_dummy, &side->saw)};
@@ -228,6 +246,17 @@ void vpn_pair::send(side& from, const std::vector<bytes>& packets) {
     batch->used += static_cast<uint32_t>(packet.size());
   }
   flush();
+}
+
+bool vpn_pair::carries(uint32_t count) {
+  auto up = numbered_packets(0, count);
+  auto down = numbered_packets(count, count, 2);
+  client.saw.packets.clear();
+  server.saw.packets.clear();
+  send(client, up);
+  send(server, down);
+  drive(std::chrono::seconds{1});
+  return server.saw.packets == up && client.saw.packets == down;
 }
 
 void vpn_pair::inject(side& to, bytes datagram) {

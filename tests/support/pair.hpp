@@ -24,7 +24,13 @@ struct pair_config {
   /// tls-auth: the client's direction; the server has the other one.
   protocol::key_direction client_direction
     = protocol::key_direction::bidirectional;
+  /// tls-auth: its digest.
+  std::string wrap_digest = "SHA1";
+  /// tls-crypt-v2: the server refuses clients without early negotiation.
+  bool force_cookie = false;
   protocol::data_cipher cipher = protocol::data_cipher::aes_256_gcm;
+  /// Of data packets without AEAD.
+  std::string digest = "SHA1";
   /// Both sides know the key of dynamic tls-crypt, and epoch keys.
   bool dynamic_tls_crypt = true;
   bool epoch = true;
@@ -50,6 +56,9 @@ public:
     link_model link;
     actors::supervisor_actor supervisor;
     actors::batch_up_actor above_network;
+    actors::network_actor network;
+    actors::tun_actor tun;
+    actors::host_actor host;
     /// How many sockets were opened.
     size_t sockets = 0;
     /// What a <connection> block would say.
@@ -79,6 +88,9 @@ public:
   /// Hands IP packets to the DATA CHANNEL of `from` as its TUN would, in
   /// batches of at most 64.
   void send(side& from, const std::vector<bytes>& packets);
+  /// Sends so many packets of all sizes each way; true when they all arrive,
+  /// in order and as they were, within a second.
+  bool carries(uint32_t count = 30);
   /// Delivers a datagram to `to` now, as if the network had it.
   void inject(side& to, bytes datagram);
 
@@ -99,6 +111,10 @@ public:
   static bool connected(const side& x) {
     return !x.saw.phases.empty()
            && x.saw.phases.back() == protocol::phase::connected;
+  }
+  /// How many keys it has had after the first one.
+  static size_t new_keys(const side& x) {
+    return x.saw.times("Data Channel: new key");
   }
   /// Actors that run now, and before the first `start`.
   size_t running() { return sys_.registry().running(); }

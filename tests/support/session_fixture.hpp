@@ -10,7 +10,7 @@
 
 namespace vpn::test {
 
-/// What the NETWORKs and RUNNERs of a session were told.
+/// What the NETWORKs of a session were told.
 struct outer_record {
   std::vector<actors::network_config> networks;
   size_t started = 0;
@@ -23,8 +23,6 @@ struct outer_record {
   actors::network_actor network;
   actors::transport_observer_actor observer;
   actors::batch_up_actor above;
-  std::vector<actors::run_request> runs;
-  actors::run_result run_answer;
 };
 
 inline actors::network_actor::behavior_type
@@ -56,14 +54,6 @@ network_dummy(actors::network_actor::pointer self, outer_record* record) {
       return actors::layer_status{"network", "dummy", {}};
     },
   };
-}
-
-inline actors::runner_actor::behavior_type
-runner_dummy(actors::runner_actor::pointer, outer_record* record) {
-  return {[=](const actors::run_request& x) {
-    record->runs.push_back(x);
-    return record->run_answer;
-  }};
 }
 
 struct session_fixture : layer_fixture {
@@ -109,7 +99,7 @@ struct session_fixture : layer_fixture {
       return actors::prompter_actor{sys.spawn(prompter_dummy, &saw)};
     };
     parts.spawn_runner = [this] {
-      return actors::runner_actor{sys.spawn(runner_dummy, &outer)};
+      return actors::runner_actor{sys.spawn(runner_dummy, &saw)};
     };
   }
 

@@ -60,6 +60,8 @@ public:
 
   // -- observers --
 
+  /// The default gateway the host had before the tunnel, or undefined.
+  ip_address former_gateway(family kind) const;
   /// What `undo` would take back, oldest first.
   std::vector<host_change> journal() const;
 

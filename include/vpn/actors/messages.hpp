@@ -131,6 +131,8 @@ struct tunnel_device {
   bool vnet_header = false;
   bool tso = false;
   bool uso = false;
+  /// The default gateways the host had before, for scripts.
+  ip_address net_gateway4, net_gateway6;
   std::vector<std::string> warnings;
   failure what{reason::none, {}};
 };

@@ -211,6 +211,8 @@ public:
 
   // -- observers --
   session_state state() const noexcept { return state_; }
+  /// The peer has answered at least once.
+  bool heard_peer() const noexcept { return remote_.defined(); }
   const std::optional<negotiated_options>& options() const noexcept {
     return options_;
   }
