@@ -11,6 +11,8 @@ namespace vpn::actors {
 
 namespace {
 
+/// At most one move of the peer in so long.
+constexpr auto float_pause = std::chrono::seconds{10};
 constexpr auto slab_wait = std::chrono::milliseconds{100};
 
 struct data_channel_state {
@@ -27,6 +29,7 @@ struct data_channel_state {
   batch_ptr open;
   /// Where the last authentic packets came from, with `float` only.
   endpoint heard_from;
+  time_point may_float_at;
   /// The first packets of a peer may overtake the key they need: one batch
   /// waits for it.
   batch_ptr parked;
@@ -114,11 +117,15 @@ private:
     drain();
   }
 
-  /// The first address is the one we were given.
+  /// Whoever rewrites senders on the way shall not set us running about.
   void follow(const endpoint& from) {
-    if (state.heard_from.address.defined() && !(state.heard_from == from))
-      send(state.observer, data_fact{protocol::peer_floated{from}});
+    auto now = state.clock->now().steady;
+    if (state.heard_from == from
+        || (state.heard_from.address.defined() && now < state.may_float_at))
+      return;
     state.heard_from = from;
+    state.may_float_at = now + float_pause;
+    send(state.observer, data_fact{protocol::peer_floated{from}});
   }
 
   void transmit(batch_ptr batch) {

@@ -51,6 +51,7 @@ batch_ptr batch_pool::get() {
     available_.fetch_sub(1);
   }
   result->clear();
+  result->from = {};
   result->owner_.reset(this);
   return batch_ptr{result};
 }

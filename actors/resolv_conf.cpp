@@ -22,6 +22,11 @@ constexpr size_t max_file = 65536;
 /// MAXNS of the C library.
 constexpr size_t max_servers = 3;
 constexpr uint16_t dns_port = 53;
+/// Our first line, and what stands before each line of the former content: who
+/// starts after a crash finds it there.
+constexpr const char* marker
+  = "# Written by vpn-actor while its tunnel is up; the former content:";
+constexpr const char* kept = "#| ";
 
 bool is_usual_port(const endpoint& x) {
   return x.port == 0 || x.port == dns_port;
@@ -51,11 +56,21 @@ failure cannot(const std::string& what, const std::string& path) {
 
 } // namespace
 
+std::string original_of(const std::string& text) {
+  if (text.compare(0, std::strlen(marker), marker) != 0)
+    return text;
+  std::string result;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);)
+    if (line.compare(0, std::strlen(kept), kept) == 0)
+      result += line.substr(std::strlen(kept)) + "\n";
+  return result;
+}
+
 std::string make_resolv_conf(const dns_config& cfg,
                              const std::string& original) {
   std::ostringstream out;
-  out << "# Written by vpn-actor while its tunnel is up; the former content "
-         "comes back.\n";
+  out << marker << '\n';
   auto servers = chosen_servers(cfg);
   servers.resize(std::min(servers.size(), max_servers));
   for (const auto& x : servers)
@@ -77,6 +92,9 @@ std::string make_resolv_conf(const dns_config& cfg,
     if (keeps)
       out << line << '\n';
   }
+  std::istringstream former{original};
+  for (std::string line; std::getline(former, line);)
+    out << kept << line << '\n';
   return out.str();
 }
 
@@ -95,6 +113,8 @@ resolv_conf::apply(const dns_config& cfg) {
   auto before = original_ ? original_ : read();
   if (!before)
     return cannot("read", path_);
+  if (!original_)
+    before = original_of(*before);
   auto text = make_resolv_conf(cfg, *before);
   if (!write(text)) {
     auto why = cannot("write", path_);
@@ -162,8 +182,14 @@ bool resolv_conf::points_to_resolved() {
 // -- private --
 
 expected<done_t, failure> resolv_conf::open() {
-  if (file_)
+  // Others put a new file in the place of the old one.
+  struct stat ours {};
+  struct stat theirs {};
+  if (file_ && fstat(file_->get(), &ours) == 0
+      && stat(path_.c_str(), &theirs) == 0 && ours.st_dev == theirs.st_dev
+      && ours.st_ino == theirs.st_ino)
     return done;
+  file_.reset();
   unique_fd fd{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
   if (!fd)
     return cannot("open", path_);

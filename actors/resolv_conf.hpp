@@ -48,4 +48,7 @@ private:
 std::string make_resolv_conf(const protocol::dns_config& cfg,
                              const std::string& original);
 
+/// What stood there before a text of `make_resolv_conf`; any other text itself.
+std::string original_of(const std::string& text);
+
 } // namespace vpn::actors

@@ -278,7 +278,15 @@ outcome route_setup::remove_default() {
   x.protocol = old.protocol;
   x.scope = old.scope;
   x.on_link = old.on_link;
-  return context_.change(x);
+  auto same = [&](const host_change& y) {
+    return y.kind == x.kind && y.prefix == x.prefix;
+  };
+  if (std::any_of(made_.begin(), made_.end(), same))
+    return done;
+  auto result = context_.change(x);
+  if (result)
+    made_.push_back(std::move(x));
+  return result;
 }
 
 /// The device has one peer, so a gateway is a matter of taste: for IPv6 it is
@@ -306,7 +314,7 @@ host_change route_setup::through_tunnel(const ip_prefix& destination) const {
 outcome route_setup::make(host_change x, strictness how) {
   // A server may push a route twice, or one that redirect-gateway has too.
   auto same = [&](const host_change& y) {
-    return x.prefix == y.prefix && x.metric == y.metric;
+    return x.kind == y.kind && x.prefix == y.prefix && x.metric == y.metric;
   };
   if (std::any_of(made_.begin(), made_.end(), same))
     return done;

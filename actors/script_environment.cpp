@@ -1,7 +1,7 @@
 // spec: anchors 5.2
 #include "script_environment.hpp"
 
-#include <algorithm>
+#include "vpn/protocol/readable_text.hpp"
 
 namespace vpn::actors {
 
@@ -25,23 +25,11 @@ bool is_name(const std::string& x) {
               == std::string::npos;
 }
 
-/// What a server or a certificate says goes to programs: nothing but printable
-/// characters.
-std::string printable(std::string x) {
-  std::replace_if(
-    x.begin(), x.end(),
-    [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    },
-    '_');
-  return x;
-}
-
 class variables {
 public:
   void put(const std::string& name, const std::string& value) {
     if (is_name(name))
-      list_.push_back(name + '=' + printable(value));
+      list_.push_back(name + '=' + protocol::make_readable(value));
   }
   void put(const std::string& name, size_t n, const std::string& value) {
     put(name + '_' + std::to_string(n), value);
@@ -103,9 +91,23 @@ void add_routes(variables& out, const protocol::tunnel_config& tunnel) {
 }
 
 void add_names(variables& out, const protocol::tunnel_config& tunnel) {
+  // seen: openvpn 2.6: the domain first, search domains of `dns` last.
   size_t n = 0;
-  for (const auto& option : tunnel.foreign_options)
-    out.put("foreign_option", ++n, option);
+  auto is_domain = [](const std::string& x) {
+    return x.compare(0, 19, "dhcp-option DOMAIN ") == 0;
+  };
+  auto has_search = false;
+  for (auto first : {true, false})
+    for (const auto& option : tunnel.foreign_options) {
+      if (is_domain(option) != first)
+        continue;
+      out.put("foreign_option", ++n, option);
+      has_search
+        = has_search || option.compare(0, 25, "dhcp-option DOMAIN-SEARCH") == 0;
+    }
+  if (!has_search)
+    for (const auto& x : tunnel.dns.search_domains)
+      out.put("foreign_option", ++n, "dhcp-option DOMAIN-SEARCH " + x);
   n = 0;
   for (const auto& x : tunnel.dns.search_domains)
     out.put("dns_search_domain", ++n, x);

@@ -44,11 +44,7 @@ void supervisor_state::stop(reason why) {
       drain();
       break;
     case activity::closing:
-      // Scripts had time as long as nobody waited for the end.
-      closing_until
-        = std::min(closing_until, cfg->clock->now().steady + closing_limit);
-      wake_at(closing_until);
-      break;
+      break; // which ends as it would have, and nothing comes after it
     case activity::done:
       break;
   }

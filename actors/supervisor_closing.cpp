@@ -16,6 +16,7 @@ void supervisor_state::close(std::function<void()> then) {
   begin_generation();
   doing = activity::closing;
   session.reset();
+  tunnel_under_way = tunnel_wanted_again = false;
   next = std::move(then);
   closing_steps.clear();
   // Top-down: what a layer still has goes to the one below before that one is
@@ -33,6 +34,8 @@ void supervisor_state::close(std::function<void()> then) {
           });
     });
   });
+  closing_step = 0;
+  layers_to_close = closing_steps.size();
   if (keeps_device)
     close_keeping_device();
   else
@@ -87,8 +90,8 @@ std::string supervisor_state::signal_word() const {
 void supervisor_state::add_closing_step(
   std::function<void(const std::function<void()>&)> step) {
   closing_steps.emplace_back([this, step, g = generation] {
-    step([this, g] {
-      if (g == generation)
+    step([this, g, n = closing_step] {
+      if (g == generation && n == closing_step)
         close_next();
     });
   });
@@ -101,14 +104,13 @@ void supervisor_state::add_script_step(const char* type,
     return;
   add_closing_step([this, type, all = with_arguments(words, more)](
                      const std::function<void()>& done) {
+    // Its time does not count.
     auto begin = cfg->clock->now().steady;
     auto until = closing_until;
-    // Its time does not count, unless somebody waits for the end.
-    if (!stopping)
-      closing_until += script_limit;
+    closing_until += script_limit;
     run_script(type, all, standing,
                [this, done, begin, until, g = generation](bool) {
-                 if (g == generation && !stopping) {
+                 if (g == generation) {
                    closing_until = until + (cfg->clock->now().steady - begin);
                    wake_at(closing_until);
                  }
@@ -124,14 +126,32 @@ void supervisor_state::close_next() {
   }
   auto step = std::move(closing_steps.front());
   closing_steps.pop_front();
+  ++closing_step;
+  if (closing_step > 1 && layers_to_close > 0)
+    --layers_to_close;
   step();
 }
 
+/// Layers that do not answer are given up; what undoes the tunnel and tells the
+/// user's scripts still has its turn.
 void supervisor_state::closing_timed_out() {
-  if (closing_until > cfg->clock->now().steady)
+  auto now = cfg->clock->now().steady;
+  if (closing_until > now) {
     wake_at(closing_until);
-  else
+    return;
+  }
+  if (layers_to_close == 0) {
     closed();
+    return;
+  }
+  closing_steps.erase(closing_steps.begin(),
+                      closing_steps.begin()
+                        + static_cast<std::ptrdiff_t>(layers_to_close - 1));
+  layers_to_close = 0;
+  ++closing_step; // whoever answers now is too late
+  closing_until = now + closing_limit;
+  wake_at(closing_until);
+  close_next();
 }
 
 void supervisor_state::closed() {

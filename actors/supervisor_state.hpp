@@ -155,11 +155,18 @@ struct supervisor_state {
   script_facts facts;
   script_facts standing;
   bool tunnel_stands = false;
+  /// HOST is at work on one, and another is wanted after it.
+  bool tunnel_under_way = false;
+  bool tunnel_wanted_again = false;
   bool up_ran = false;
   bool routes_stand = false;
   bool was_connected = false;
   /// Steps of closing that are left.
   std::deque<std::function<void()>> closing_steps;
+  /// Number of the step under way, and how many of layers are not done yet, the
+  /// one under way included.
+  size_t closing_step = 0;
+  size_t layers_to_close = 0;
   /// When closing ends, whatever is left.
   time_point closing_until{};
   /// How OpenVPN calls the end of the last session.

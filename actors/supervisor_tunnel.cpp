@@ -1,4 +1,6 @@
 // The tunnel on this host: addresses, `up`, routes, `route-up`, in this order.
+#include <utility>
+
 #include "supervisor_state.hpp"
 
 namespace vpn::actors {
@@ -40,7 +42,14 @@ void supervisor_state::reopen_device() {
   close_next();
 }
 
+/// One tunnel after the other: what is wanted meanwhile waits for its turn, and
+/// only the latest counts.
 void supervisor_state::ask_for_tunnel() {
+  if (tunnel_under_way) {
+    tunnel_wanted_again = true;
+    return;
+  }
+  tunnel_under_way = true;
   self->request(host, host_limit, atom::apply_v, facts.tunnel)
     .then(while_running<tunnel_device&>([this](tunnel_device& what) {
             tunnel_applied(what);
@@ -123,10 +132,13 @@ void supervisor_state::routes_added(const routes_result& result) {
 }
 
 void supervisor_state::tunnel_ready() {
+  tunnel_under_way = false;
   session->handle_tunnel_applied(device, cfg->clock->now());
   was_connected = true;
   if (plan)
     plan->handle_connected();
+  if (std::exchange(tunnel_wanted_again, false))
+    ask_for_tunnel();
   drain();
 }
 

@@ -29,7 +29,16 @@ outcome prepare_process(const protocol::process_settings& x) {
     return cannot("change to the directory " + x.directory);
   if (x.niceness != 0 && setpriority(PRIO_PROCESS, 0, x.niceness) != 0)
     return cannot("set the niceness " + std::to_string(x.niceness));
-  if (x.lock_memory && mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+  return done;
+}
+
+outcome lock_memory(const protocol::process_settings& x) {
+  if (!x.lock_memory)
+    return done;
+  // Otherwise the first large allocation after privileges are gone fails.
+  rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_MEMLOCK, &all) != 0
+      || mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
     return cannot("lock the memory (mlock)");
   return done;
 }
@@ -43,6 +52,8 @@ outcome go_to_background(const protocol::process_settings& x) {
   if (child > 0)
     _exit(0);
   setsid();
+  if (x.directory.empty() && chdir("/") != 0)
+    return cannot("change to /");
   actors::unique_fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!null)
     return cannot("open /dev/null");

@@ -14,8 +14,12 @@ namespace vpn::client {
 
 using outcome = expected<done_t, failure>;
 
-/// `cd`, `nice`, `mlock`.
+/// `cd` and `nice`.
 outcome prepare_process(const protocol::process_settings& x);
+
+/// `mlock`: after going to the background, which undoes it, and before
+/// privileges are given up, since it takes some.
+outcome lock_memory(const protocol::process_settings& x);
 
 /// `daemon`: the caller goes on in a new session without a terminal; its parent
 /// has ended. Call it before any thread starts.

@@ -26,7 +26,8 @@ constexpr size_t max_answer = 4096;
 class silent_terminal {
 public:
   silent_terminal(int fd, bool echo) : fd_(fd), quiet_(!echo) {
-    if (!quiet_ || tcgetattr(fd_, &before_) != 0)
+    quiet_ = quiet_ && tcgetattr(fd_, &before_) == 0;
+    if (!quiet_)
       return;
     auto quiet = before_;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
@@ -46,20 +47,20 @@ private:
 };
 
 /// In the words people know from openvpn.
-answer ask(terminal& where, const question& x) {
+answer ask(terminal& where, const question& x, int interrupt = -1) {
   answer result;
   if (!where.usable())
     return result;
   result.username = x.username;
   if (x.what == question::kind::credentials) {
     if (x.username.empty()) {
-      auto name = where.ask("Enter Auth Username: ", true);
+      auto name = where.ask("Enter Auth Username: ", true, interrupt);
       if (!name)
         return result;
       result.username = std::string{name->text()};
     }
     if (x.needs_password) {
-      auto word = where.ask("Enter Auth Password: ", false);
+      auto word = where.ask("Enter Auth Password: ", false, interrupt);
       if (!word)
         return result;
       result.password = std::move(*word);
@@ -68,7 +69,7 @@ answer ask(terminal& where, const question& x) {
   if (!x.text.empty()) {
     where.show("CHALLENGE: " + x.text + "\n");
     if (x.needs_response) {
-      auto response = where.ask("Response: ", x.echo);
+      auto response = where.ask("Response: ", x.echo, interrupt);
       if (!response)
         return result;
       result.response = std::move(*response);
@@ -85,10 +86,11 @@ terminal::terminal()
     off_(eventfd(0, EFD_CLOEXEC)) {
 }
 
-std::optional<secret> terminal::ask(const std::string& text, bool echo) {
+std::optional<secret> terminal::ask(const std::string& text, bool echo,
+                                    int interrupt) {
   silent_terminal quiet{tty_.get(), echo};
   show(text);
-  auto result = read_line();
+  auto result = read_line(interrupt);
   if (!echo)
     show("\n");
   return result;
@@ -102,15 +104,16 @@ void terminal::call_off() const {
   eventfd_write(off_.get(), 1);
 }
 
-std::optional<secret> terminal::read_line() const {
+std::optional<secret> terminal::read_line(int interrupt) const {
   std::array<char, max_answer> line{};
   size_t n = 0;
   auto ended = false;
   while (!ended) {
-    pollfd ready[2] = {{tty_.get(), POLLIN, 0}, {off_.get(), POLLIN, 0}};
-    if (poll(ready, 2, -1) < 0 && errno != EINTR)
+    pollfd ready[3] = {
+      {tty_.get(), POLLIN, 0}, {off_.get(), POLLIN, 0}, {interrupt, POLLIN, 0}};
+    if (poll(ready, 3, -1) < 0 && errno != EINTR)
       break;
-    if (ready[1].revents != 0)
+    if (ready[1].revents != 0 || ready[2].revents != 0)
       break;
     char c = 0;
     if ((ready[0].revents & POLLIN) == 0 || read(tty_.get(), &c, 1) != 1) {
@@ -129,6 +132,20 @@ std::optional<secret> terminal::read_line() const {
     result.emplace(std::string_view{line.data(), n});
   wipe(line.data(), line.size());
   return result;
+}
+
+bool complete_credentials(protocol::credentials_config& x, terminal& where,
+                          int interrupt) {
+  auto question = protocol::credentials{x}.poll_question();
+  if (!question)
+    return true;
+  auto got = ask(where, *question, interrupt);
+  if (!got.given)
+    return false;
+  x.source = protocol::credential_source::given;
+  x.username = std::move(got.username);
+  x.password = std::move(got.password);
+  return true;
 }
 
 actors::prompter_actor spawn_prompter(caf::actor_system& sys,

@@ -3,6 +3,7 @@
 
 #include "vpn/actors/interfaces.hpp"
 #include "vpn/actors/unique_fd.hpp"
+#include "vpn/protocol/credentials.hpp"
 #include "vpn/protocol/secret.hpp"
 
 #include <memory>
@@ -21,17 +22,26 @@ public:
   bool usable() const noexcept { return tty_.valid(); }
   /// Shows `text` and reads a line, without its end. Nothing when it was called
   /// off, or the terminal went away.
-  std::optional<secret> ask(const std::string& text, bool echo);
+  /// `interrupt` is a descriptor whose readability calls it off as well.
+  std::optional<secret> ask(const std::string& text, bool echo,
+                            int interrupt = -1);
   void show(const std::string& text) const;
   /// From any thread: ends `ask`, now and later.
   void call_off() const;
+  /// From here on there is nobody to ask.
+  void give_up() noexcept { tty_.reset(); }
 
 private:
-  std::optional<secret> read_line() const;
+  std::optional<secret> read_line(int interrupt) const;
 
   actors::unique_fd tty_;
   actors::unique_fd off_;
 };
+
+/// Name, password and static challenge as the profile wants them, asked for
+/// now; false when nobody answered.
+bool complete_credentials(protocol::credentials_config& x, terminal& where,
+                          int interrupt);
 
 /// Runs on a thread of its own.
 actors::prompter_actor spawn_prompter(caf::actor_system& sys,

@@ -31,8 +31,10 @@ using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// How long a shutdown may take before the process ends without it.
-constexpr auto shutdown_limit = 5000ms;
+/// How long a shutdown may take before the process ends without it, and what
+/// each script that belongs to it may add.
+constexpr auto shutdown_limit = 12000ms;
+constexpr auto script_limit = 65000ms;
 /// How long layers may take to tell about themselves.
 constexpr auto status_limit = 3s;
 
@@ -65,16 +67,17 @@ class attendant {
 public:
   attendant(caf::actor_system& sys, actors::supervisor_actor supervisor,
             const surroundings& around, const protocol::process_settings& how,
-            int ended, std::atomic<int>& code)
+            size_t last_scripts, int ended, std::atomic<int>& code)
     : sys_(sys),
       supervisor_(std::move(supervisor)),
       around_(around),
       how_(how),
       ended_(ended),
       code_(code),
+      limit_(shutdown_limit + last_scripts * script_limit),
       watchdog_(client::watchdog_interval()) {
     auto now = steady::now();
-    if (around_.status.is_open())
+    if (around_.status.is_open() && how_.status_seconds > 0)
       next_status_ = now;
     if (watchdog_)
       next_watchdog_ = now;
@@ -112,15 +115,16 @@ private:
   }
 
   void stop(reason why) {
-    // Who asks twice does not want to wait. A reload can still become the end.
+    // Who asks twice must wait nevertheless: the host is not yet as it was. A
+    // reload can still become the end.
     if (stopping_ && !reload_)
-      _exit(code_);
+      return;
     reload_ = why == reason::none;
     code_ = exit_code(reload_ ? reason::internal : why);
     if (stopping_)
       return;
     stopping_ = true;
-    deadline_ = steady::now() + shutdown_limit;
+    deadline_ = steady::now() + limit_;
     caf::anon_send(supervisor_, atom::stop_v, why);
   }
 
@@ -146,8 +150,11 @@ private:
         caf::anon_send(supervisor_, atom::restart_v);
         break;
       default:
-        if (auto layers = ask_status())
+        if (auto layers = ask_status()) {
           client::log_status(*layers);
+          if (around_.status.is_open())
+            around_.status.write(*layers);
+        }
         break;
     }
   }
@@ -190,6 +197,7 @@ private:
   const protocol::process_settings& how_;
   int ended_;
   std::atomic<int>& code_;
+  milliseconds limit_;
   std::optional<milliseconds> watchdog_;
   std::optional<steady::time_point> next_status_, next_watchdog_;
   steady::time_point deadline_{};
@@ -232,13 +240,17 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
           code = exit_code(x.why);
           eventfd_write(ended.get(), 1);
         });
+    const auto& scripts = cfg->scripts;
+    auto last_scripts = static_cast<size_t>(!scripts.route_pre_down.empty())
+                        + !scripts.down.empty() + !scripts.dns_updown.empty();
     auto supervisor = spawn_supervisor(sys, cfg);
     cfg.reset();
     caf::anon_send(supervisor, atom::start_v);
-    reload = attendant{sys, supervisor, around, how, ended.get(), code}.serve();
+    reload
+      = attendant{sys, supervisor, around, how, last_scripts, ended.get(), code}
+          .serve();
     supervisor = nullptr;
-    if (!reload)
-      around.person->call_off();
+    around.person->call_off();
     // The loop may be in the last breath of an actor that counts as done: its
     // thread ends before the system does.
     sys.await_all_actors_done();
@@ -260,14 +272,15 @@ int complain_in_log(const std::string& text) {
 
 /// The pass phrase of the private key, asked for while there is a terminal.
 /// The text says what is missing.
-std::string complete_key(protocol::profile& x, client::terminal& person) {
+std::string complete_key(protocol::profile& x, client::terminal& person,
+                         int interrupt) {
   if (!x.tls.key_passphrase.empty()
       || !(x.asks_passphrase || protocol::key_needs_passphrase(x.tls)))
     return {};
   if (!person.usable())
     return "the private key is encrypted and there is no terminal to ask for "
            "its pass phrase: name a file with askpass";
-  auto phrase = person.ask("Enter Private Key Password: ", false);
+  auto phrase = person.ask("Enter Private Key Password: ", false, interrupt);
   if (!phrase)
     return "no pass phrase for the private key";
   x.tls.key_passphrase = std::move(*phrase);
@@ -286,6 +299,11 @@ std::string settle(const protocol::profile& x, surroundings& around) {
     return problem;
   if (auto done = client::go_to_background(how); !done)
     return done.error().text;
+  // The shell has the terminal back: what is typed there is not for us.
+  if (how.daemon)
+    around.person->give_up();
+  if (auto done = client::lock_memory(how); !done)
+    return done.error().text;
   if (auto done = client::write_pid(how.pid_file); !done)
     return done.error().text;
   if (!how.user.empty() || !how.group.empty()) {
@@ -300,13 +318,15 @@ std::string settle(const protocol::profile& x, surroundings& around) {
   if (auto done = client::drop_privileges(how, client::binds_low_port(x));
       !done)
     return done.error().text;
-  around.signals = block_signals();
   return {};
 }
 
 /// One configuration after the other, until nobody wants it read again.
 int connect(const std::vector<std::string>& words) {
   surroundings around;
+  around.signals = block_signals();
+  // What a person said before the terminal was given back serves reloads too.
+  std::optional<protocol::credentials_config> said;
   for (auto first = true;; first = false) {
     auto parsed = protocol::parse_command_line(words, client::read_file);
     // Later the standard error may lead nowhere, and the log is open.
@@ -317,8 +337,19 @@ int connect(const std::vector<std::string>& words) {
       return exit_code(reason::bad_config);
     }
     auto& profile = *parsed;
-    if (auto problem = complete_key(profile, *around.person); !problem.empty())
+    auto interrupt = around.signals.get();
+    if (auto problem = complete_key(profile, *around.person, interrupt);
+        !problem.empty())
       return say(problem);
+    if (profile.process.daemon && first) {
+      if (!client::complete_credentials(profile.credentials, *around.person,
+                                        interrupt))
+        return say("user name and password are needed and nobody could be "
+                   "asked for them");
+      said = profile.credentials;
+    } else if (said) {
+      profile.credentials = *said;
+    }
     auto cfg = client::make_supervisor_config(profile);
     if (!cfg)
       return say(cfg.error().text);
@@ -331,6 +362,8 @@ int connect(const std::vector<std::string>& words) {
     auto end = run(std::move(*cfg), around, profile.process);
     if (!end.reload)
       return end.code;
+    if (!profile.process.daemon)
+      around.person = std::make_shared<client::terminal>();
   }
 }
 

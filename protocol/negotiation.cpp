@@ -3,6 +3,8 @@
 
 #include "vpn/protocol/negotiation.hpp"
 
+#include "vpn/protocol/readable_text.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -19,50 +21,6 @@ constexpr size_t max_held = 4;
 
 role other(role x) {
   return x == role::client ? role::server : role::client;
-}
-
-/// The code point at the start of `text`, and how many bytes it takes; none for
-/// anything that is not the shortest form of one.
-size_t read_utf8(std::string_view text, uint32_t& point) {
-  struct form {
-    uint8_t mask, lead;
-    uint32_t first, last;
-  };
-  constexpr std::array<form, 4> forms{{{0x80, 0x00, 0, 0x7f},
-                                       {0xe0, 0xc0, 0x80, 0x7ff},
-                                       {0xf0, 0xe0, 0x800, 0xffff},
-                                       {0xf8, 0xf0, 0x10000, 0x10ffff}}};
-  auto lead = static_cast<uint8_t>(text.front());
-  for (size_t n = 1; n <= forms.size(); ++n) {
-    const auto& x = forms[n - 1];
-    if ((lead & x.mask) != x.lead)
-      continue;
-    if (text.size() < n)
-      return 0;
-    point = lead & static_cast<uint8_t>(~x.mask);
-    for (size_t i = 1; i < n; ++i) {
-      auto byte = static_cast<uint8_t>(text[i]);
-      if ((byte & 0xc0) != 0x80)
-        return 0;
-      point = (point << 6) | (byte & 0x3fU);
-    }
-    auto surrogate = point >= 0xd800 && point <= 0xdfff;
-    return point >= x.first && point <= x.last && !surrogate ? n : 0;
-  }
-  return 0;
-}
-
-/// UTF-8 without control characters, those of the upper half included: a
-/// terminal obeys them as well.
-bool is_printable(std::string_view text) {
-  while (!text.empty()) {
-    uint32_t point = 0;
-    auto n = read_utf8(text, point);
-    if (n == 0 || point < 0x20 || (point >= 0x7f && point <= 0x9f))
-      return false;
-    text.remove_prefix(n);
-  }
-  return true;
 }
 
 std::string_view without_line_end(std::string_view text) {
@@ -272,7 +230,7 @@ void negotiation::handle_text(std::string_view text) {
   for (auto end = text.find('\0'); end != text.npos; end = text.find('\0')) {
     auto line = without_line_end(text.substr(0, end));
     text.remove_prefix(end + 1);
-    if (!is_printable(line))
+    if (!is_readable(line))
       ++bad_texts_;
     else if (!line.empty())
       events_.emplace_back(text_received{std::string{line}});

@@ -3,6 +3,10 @@
 // spec: openvpn-wire 7, 11.3, 12
 #include "vpn/protocol/session.hpp"
 
+#include "vpn/protocol/readable_text.hpp"
+
+#include "session_options.hpp"
+
 namespace vpn::protocol {
 
 namespace {
@@ -13,12 +17,12 @@ namespace {
 constexpr auto first_push_request = std::chrono::seconds{1};
 constexpr auto push_request_interval = std::chrono::seconds{5};
 
+} // namespace
+
 std::string socket_name(const endpoint& x) {
   return (x.address.kind == family::v6 ? "[AF_INET6]" : "[AF_INET]")
          + to_string(x);
 }
-
-} // namespace
 
 session::session(session_config cfg, instant) : cfg_(std::move(cfg)) {
 }
@@ -97,10 +101,7 @@ void session::handle_key_installed(uint8_t key_id, instant now) {
 void session::handle_tunnel_applied(const std::string& device, instant now) {
   if (state_ == session_state::connected && tunnel_updates_ > 0) {
     --tunnel_updates_;
-    if (moved_to_)
-      send_to_moved_peer();
-    else
-      note("The tunnel follows the server's update");
+    note("The tunnel follows the server's update");
     return;
   }
   if (state_ != session_state::assigning)
@@ -139,7 +140,6 @@ void session::handle_data_event(data_event event, instant now) {
   } else if (std::holds_alternative<peer_exit>(event)) {
     handle_peer_left();
   } else if (auto* moved = std::get_if<peer_floated>(&event)) {
-    note(name + "Peer has moved to " + socket_name(moved->remote));
     follow_peer(moved->remote);
   }
 }
@@ -358,7 +358,10 @@ bool session::step(session_event e) {
   return true;
 }
 
+/// Names of certificates and words of the peer are in many of them.
 void session::note(std::string text, session_notice::level severity) {
+  if (!is_readable(text))
+    text = make_readable(text);
   reports_.push_back(session_notice{severity, std::move(text)});
 }
 

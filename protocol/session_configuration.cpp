@@ -139,25 +139,30 @@ void session::request_tunnel() {
   actions_.push_back(apply_tunnel{std::move(tunnel)});
 }
 
-/// Where default routes lead into the tunnel, the host first needs a route to
-/// the new address that does not.
+/// Not where the tunnel takes that address in: a route around it to whatever
+/// address a packet seemed to come from would lead others' traffic out, and
+/// without one the tunnel would be sent into itself.
 void session::follow_peer(const endpoint& remote) {
-  cfg_.remote = remote;
-  const auto& flags = options_->tunnel.redirect;
-  auto redirects = flags.ipv4 || flags.ipv6 || flags.is_private;
-  moved_to_ = remote;
-  if (redirects && state_ == session_state::connected) {
-    ++tunnel_updates_;
-    request_tunnel();
-  } else {
-    send_to_moved_peer();
+  if (remote == cfg_.remote)
+    return;
+  const auto& tunnel = options_->tunnel;
+  const auto& flags = tunnel.redirect;
+  auto covered
+    = flags.ipv4 || flags.ipv6
+      || std::any_of(tunnel.routes.begin(), tunnel.routes.end(),
+                     [&](const route_config& x) {
+                       return contains(x.destination, remote.address);
+                     });
+  if (covered) {
+    note("Peer seems to be at " + socket_name(remote)
+           + " now, which lies in the tunnel: not followed",
+         session_notice::level::warning);
+    return;
   }
-}
-
-void session::send_to_moved_peer() {
+  note("[" + peer_name_ + "] Peer has moved to " + socket_name(remote));
+  cfg_.remote = remote;
   configure_socket action;
-  action.remote = *moved_to_;
-  moved_to_.reset();
+  action.remote = remote;
   actions_.push_back(action);
 }
 

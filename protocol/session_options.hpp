@@ -1,6 +1,8 @@
-// Lists of pushed options, as the pages of `session` put them together.
+// What the pages of `session` share: lists of pushed options, names for logs.
 // spec: openvpn-wire 7.1
 #pragma once
+
+#include "vpn/protocol/ip_address.hpp"
 
 #include <cstddef>
 #include <string>
@@ -17,5 +19,8 @@ void collect(std::vector<std::string>& list, std::vector<std::string>&& more);
 
 /// Wipes and removes tokens: they are kept as secrets, elsewhere.
 void forget_tokens(std::vector<std::string>& list);
+
+/// "[AF_INET]192.0.2.1:1194", as logs have it.
+std::string socket_name(const endpoint& x);
 
 } // namespace vpn::protocol

@@ -4,6 +4,8 @@
 
 #include "protocol/tls_certificates.hpp"
 
+#include "vpn/protocol/readable_text.hpp"
+
 #include <openssl/bn.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -130,8 +132,7 @@ std::vector<std::pair<std::string, std::string>> fields_of(const X509* cert) {
     auto text = utf8_of(X509_NAME_ENTRY_get_data(entry));
     // A field without a name cannot name a variable.
     if (nid != NID_undef && text)
-      result.emplace_back(OBJ_nid2sn(nid),
-                          without_control_characters(std::move(*text)));
+      result.emplace_back(OBJ_nid2sn(nid), make_readable(*text));
   }
   return result;
 }
@@ -223,9 +224,9 @@ peer_certificate describe(int depth, const X509* cert,
                           const std::string& username_field) {
   peer_certificate result;
   result.depth = depth;
-  result.subject = without_control_characters(subject_of(cert));
+  result.subject = make_readable(subject_of(cert));
   if (auto name = username_of(cert, username_field))
-    result.common_name = without_control_characters(std::move(*name));
+    result.common_name = make_readable(*name);
   const auto* serial = X509_get0_serialNumber(cert);
   result.serial = decimal(serial);
   result.serial_hex = hex_with_colons(bytes_of(serial));

@@ -3,6 +3,8 @@
 
 #include "protocol/tls_handles.hpp"
 
+#include "vpn/protocol/readable_text.hpp"
+
 #include <climits>
 #include <cstring>
 
@@ -31,19 +33,12 @@ std::string error_words(unsigned long code) {
   return "OpenSSL error " + std::to_string(code);
 }
 
-std::string without_control_characters(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '_';
-  return text;
-}
-
 std::string quoted(std::string_view text) {
   constexpr size_t limit = 200;
-  auto result = std::string{text.substr(0, limit)};
+  auto result = make_readable(cut_readable(text, limit));
   if (text.size() > limit)
     result += "...";
-  return "'" + without_control_characters(std::move(result)) + "'";
+  return "'" + result + "'";
 }
 
 bio_ptr open_text(std::string_view text) {

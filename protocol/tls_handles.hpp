@@ -69,9 +69,6 @@ failure refused(const std::string& part, const std::string& what);
 /// The reason words of one OpenSSL error code.
 std::string error_words(unsigned long code);
 
-/// Every control character as '_', which is what scripts get to see.
-std::string without_control_characters(std::string text);
-
 /// Puts `text` of a peer between quotes, cut to a length that fits a log line.
 std::string quoted(std::string_view text);
 

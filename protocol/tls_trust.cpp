@@ -4,6 +4,8 @@
 
 #include "protocol/tls_trust.hpp"
 
+#include "vpn/protocol/readable_text.hpp"
+
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
@@ -247,13 +249,13 @@ std::optional<peer_objection> trust_rules::check_name(X509* cert) const {
     return {};
   // Scripts see the name like this, and so do the options.
   auto has_nul = name->find('\0') != std::string::npos;
-  auto text = without_control_characters(std::move(*name));
+  auto text = make_readable(*name);
   auto fits = false;
   switch (check_) {
     case name_check::none:
       break;
     case name_check::subject:
-      text = without_control_characters(subject_of(cert));
+      text = make_readable(subject_of(cert));
       fits = text == expected_name_;
       break;
     case name_check::name:

@@ -79,7 +79,7 @@ CAF_TEST(the file names the tunnel and then its old self again) {
   CAF_CHECK(text.find("nameserver 10.8.0.1\nnameserver fd00::1\n"
                       "search corp.example example.net\noptions edns0\n")
             != std::string::npos);
-  CAF_CHECK(text.find("192.0.2.53") == std::string::npos);
+  CAF_CHECK(text.find("\nnameserver 192.0.2.53") == std::string::npos);
   CAF_CHECK_EQUAL(dns.backend(), places.resolv_conf);
   dns.undo();
   CAF_CHECK_EQUAL(read(), original);
@@ -119,7 +119,31 @@ CAF_TEST(only domains keep the old servers) {
   auto text = read();
   CAF_CHECK(text.find("nameserver 192.0.2.53\n") != std::string::npos);
   CAF_CHECK(text.find("search corp.example\n") != std::string::npos);
-  CAF_CHECK(text.find("search home") == std::string::npos);
+  CAF_CHECK(text.find("\nsearch home") == std::string::npos);
+}
+
+CAF_TEST(a run that died has left the former content in the file) {
+  places.resolv_conf_file = nullptr;
+  CAF_CHECK_EQUAL(original_of(original), original);
+  write(make_resolv_conf(two_servers(), original));
+  CAF_CHECK_EQUAL(original_of(read()), original);
+  host_dns dns{places};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(a file that was put in the place of ours is found) {
+  host_dns dns{places};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  dns.undo();
+  auto other = std::string{directory} + "/other";
+  std::ofstream{other} << "nameserver 203.0.113.1\n";
+  CAF_REQUIRE_EQUAL(rename(other.c_str(), places.resolv_conf.c_str()), 0);
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  CAF_CHECK(read().find("nameserver 10.8.0.1\n") != std::string::npos);
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), "nameserver 203.0.113.1\n");
 }
 
 CAF_TEST(nothing to say is nothing to do) {
@@ -188,7 +212,9 @@ CAF_TEST(a file opened before privileges were given up still serves) {
   places.resolv_conf_file = std::make_shared<const unique_fd>(
     unique_fd{open(places.resolv_conf.c_str(), O_RDWR | O_CLOEXEC)});
   host_dns dns{places};
-  chmod(directory, 0);
+  // It can be looked at, but not opened.
+  chmod(directory, 0711);
+  chmod(places.resolv_conf.c_str(), 0600);
   CAF_REQUIRE_EQUAL(::seteuid(65534), 0);
   auto result = dns.apply(two_servers(), "tun0", 7);
   dns.undo();

@@ -334,7 +334,7 @@ CAF_TEST(a slow down is waited for before the next try) {
                 "ipchange apply up route dns-up route-up");
 }
 
-CAF_TEST(a slow down does not hold up the end) {
+CAF_TEST(a slow script at the end is waited for and the next has its turn) {
   for (auto late : {false, true}) {
     scripted_pair x;
     x.connect();
@@ -347,7 +347,12 @@ CAF_TEST(a slow down does not hold up the end) {
     }
     x.stop(x.client);
     x.drive(5s);
+    CAF_CHECK(x.saw().ended.empty());
+    x.drive(60s);
     x.check_ended(reason::terminated);
+    CAF_CHECK(x.saw().joined_order().find("route-pre-down undo")
+              != std::string::npos);
+    CAF_CHECK_EQUAL(x.saw().runs.back().environment.back(), "script_type=down");
     x.stop(x.server);
   }
 }

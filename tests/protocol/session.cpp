@@ -303,18 +303,20 @@ CAF_TEST(a peer that moved is followed) {
     CAF_CHECK(
       x.has_told("[peer.example] Peer has moved to [AF_INET]192.0.2.99:1195"));
   }
-  // Where the default route leads into the tunnel, routes come first.
-  client z{state::configuring};
-  z.text("PUSH_REPLY,redirect-gateway def1,ifconfig 10.8.0.2 10.8.0.1,"
-         "cipher AES-256-GCM");
-  z.install(0);
-  z.apply();
-  z.forget();
-  z.session.handle_data_event(peer_floated{there}, z.now());
-  CAF_CHECK(z.actions().find("socket remote") == std::string::npos);
-  z.forget();
-  z.session.handle_tunnel_applied("tun0", z.now());
-  CAF_CHECK_EQUAL(z.actions(), "socket remote 192.0.2.99:1195; ");
+  // What leads into the tunnel is not followed.
+  for (auto push : {"redirect-gateway def1", "route 192.0.2.0 255.255.255.0"}) {
+    client z{state::configuring};
+    z.text(std::string{"PUSH_REPLY,"} + push
+           + ",ifconfig 10.8.0.2 10.8.0.1,cipher AES-256-GCM");
+    z.install(0);
+    z.apply();
+    z.forget();
+    z.session.handle_data_event(peer_floated{there}, z.now());
+    CAF_CHECK_EQUAL(z.actions(), "");
+    CAF_CHECK(z.has_told(
+      "!Peer seems to be at [AF_INET]192.0.2.99:1195 now, which lies "
+      "in the tunnel: not followed"));
+  }
   // Not before there is a key that could prove anything.
   client y{state::configuring};
   y.session.handle_data_event(peer_floated{there}, y.now());

@@ -242,7 +242,6 @@ private:
   void request_key(uint8_t key_id);
   void request_tunnel();
   void follow_peer(const endpoint& remote);
-  void send_to_moved_peer();
   void handle_message(push_update&& x, instant now);
   void renew_token(const std::vector<std::string>& pushed);
 
@@ -310,8 +309,6 @@ private:
   /// A PUSH_UPDATE whose last part is not there yet.
   std::vector<std::string> update_;
   size_t tunnel_updates_ = 0;
-  /// Where the peer has moved, until the host has a route to it.
-  std::optional<endpoint> moved_to_;
   std::optional<negotiated_options> options_;
   bool key_ready_ = false;
   bool tunnel_ready_ = false;
