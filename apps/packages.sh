@@ -11,7 +11,7 @@ lab_packages="openvpn openssl iproute2 iputils-ping iperf3 python3"
 
 # The tests on top of both.
 test_packages="clang-14 libclang-rt-14-dev libbenchmark-dev ccache util-linux
-  squid dante-server tshark dbus python3-dbus python3-gi"
+  squid dante-server tshark tcpdump dbus python3-dbus python3-gi"
 
 # install_packages NAME...: installs what is missing, with sudo when not root.
 # Asks the package lists only when something is missing.
