@@ -7,6 +7,7 @@
 
 #include "caf/test/unit_test.hpp"
 
+#include <algorithm>
 #include <random>
 
 using namespace vpn;
@@ -411,4 +412,36 @@ CAF_TEST(a value is found by its whole key only) {
   CAF_CHECK_EQUAL(peer_info_value("", "IV_L"), "");
   CAF_CHECK_EQUAL(peer_info_value("\n\n=\n", "IV_L"), "");
   CAF_CHECK_EQUAL(peer_info_value("IV_L", "IV_L"), "");
+}
+
+CAF_TEST(what two ends say differently is told in the words of OpenVPN) {
+  options_string_config ours;
+  auto theirs = ours;
+  theirs.self = role::server;
+  auto local = make_options_string(ours);
+  CAF_CHECK(options_differences(local, make_options_string(theirs)).empty());
+  // Settled elsewhere, or different by nature.
+  CAF_CHECK(options_differences(local + ",cipher X,keydir 1,tls-auth",
+                                make_options_string(theirs) + ",tun-ipv6")
+              .empty());
+  theirs.fragment = true;
+  theirs.auth = "SHA256";
+  auto texts = options_differences(local, make_options_string(theirs));
+  auto has = [&](const std::string& x) {
+    return std::find(texts.begin(), texts.end(), x) != texts.end();
+  };
+  CAF_CHECK(has("'auth' is used inconsistently, local='auth SHA1', "
+                "remote='auth SHA256'"));
+  CAF_CHECK(has("'mtu-dynamic' is present in remote config but missing in "
+                "local config, remote='mtu-dynamic'"));
+  texts = options_differences(local + ",comp-lzo", "V4,dev-type tun");
+  CAF_CHECK(has("'comp-lzo' is present in local config but missing in remote "
+                "config, local='comp-lzo'"));
+  // Whatever a peer sends, the list stays short.
+  std::string many;
+  for (int i = 0; i < 200; ++i)
+    many += "x" + std::to_string(i) + ",";
+  CAF_CHECK_EQUAL(options_differences(local, many).size(), 16u);
+  CAF_CHECK(options_differences("", "").empty());
+  CAF_CHECK(options_differences(",,", ", ,").empty());
 }

@@ -291,6 +291,24 @@ CAF_TEST(another certificate is not let in by a renegotiation) {
   CAF_CHECK_EQUAL(x.actions(), "");
 }
 
+CAF_TEST(a certificate with the same name is another certificate) {
+  for (auto digest : {"", "of another certificate"}) {
+    client x{state::connected};
+    x.session.handle_soft_reset(1, x.now());
+    tls_established again;
+    again.peer.resize(2);
+    again.peer[0].subject = "CN=peer.example";
+    again.peer[0].common_name = "peer.example";
+    again.peer[0].sha256 = digest;
+    again.peer[1].depth = 1;
+    again.peer[1].subject = "CN=Authority";
+    again.peer[1].common_name = "Authority";
+    x.session.handle_negotiation(1, again, x.now());
+    // The first one had no digest at all.
+    CAF_CHECK_EQUAL(x.session.state() == state::closed, *digest != '\0');
+  }
+}
+
 CAF_TEST(a renegotiation without certificates is not let in either) {
   client x{state::connected};
   x.session.handle_soft_reset(1, x.now());
