@@ -19,6 +19,9 @@ void supervisor_state::perform(protocol::apply_tunnel& x) {
   if (const auto& opts = session->options())
     for (const auto& [key, value] : opts->environment)
       facts.extra.emplace_back("OPENVPN_" + key, value);
+  if (const auto& opts = session->options();
+      opts && opts->verbosity && cfg->parts.set_verbosity)
+    cfg->parts.set_verbosity(*opts->verbosity);
   auto digest = protocol::digest_of(session->pushed());
   auto changed = tunnel_stands && digest != tunnel_digest
                  && session->state() != protocol::session_state::connected;

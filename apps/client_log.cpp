@@ -50,6 +50,12 @@ std::string now_text() {
   return text;
 }
 
+spdlog::level::level_enum level_of(int verbosity) {
+  return verbosity <= 0  ? spdlog::level::warn
+         : verbosity < 3 ? spdlog::level::info
+                         : spdlog::level::debug;
+}
+
 /// What a client's status says, and which counters say it.
 struct status_line {
   const char* title;
@@ -82,12 +88,14 @@ std::string start_log(const protocol::process_settings& where, int verbosity) {
       return problem;
   auto log = std::make_shared<spdlog::logger>("vpn", make_sink(where));
   log->set_pattern(pattern_of(where));
-  log->set_level(verbosity <= 0  ? spdlog::level::warn
-                 : verbosity < 3 ? spdlog::level::info
-                                 : spdlog::level::debug);
+  log->set_level(level_of(verbosity));
   log->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(log);
   return {};
+}
+
+void set_verbosity(int verbosity) {
+  spdlog::default_logger()->set_level(level_of(verbosity));
 }
 
 void log_error(const std::string& text) {

@@ -15,6 +15,9 @@ namespace vpn::client {
 /// everything. The text says why a file cannot be written; empty: all is well.
 std::string start_log(const protocol::process_settings& where, int verbosity);
 
+/// The level alone, later.
+void set_verbosity(int verbosity);
+
 void log_error(const std::string& text);
 void log_warning(const std::string& text);
 

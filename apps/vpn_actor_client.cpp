@@ -235,6 +235,7 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
     cfg->parts.spawn_prompter = [&sys, person = around.person] {
       return client::spawn_prompter(sys, person);
     };
+    cfg->parts.set_verbosity = client::set_verbosity;
     cfg->listener
       = client::spawn_console(sys, [&](const actors::session_ended& x) {
           code = exit_code(x.why);

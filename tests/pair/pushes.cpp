@@ -39,6 +39,19 @@ constexpr auto completed = "Initialization Sequence Completed";
 
 } // namespace
 
+// -- the log --
+
+CAF_TEST(a pushed verb reaches the log of the application) {
+  vpn_pair x;
+  std::vector<int> levels;
+  x.client.cfg->parts.set_verbosity = [&](int level) {
+    levels.push_back(level);
+  };
+  push(x, "verb 5");
+  connect(x);
+  CAF_CHECK_EQUAL(levels, std::vector<int>{5});
+}
+
 // -- limits --
 
 CAF_TEST(a tunnel without traffic ends for good) {

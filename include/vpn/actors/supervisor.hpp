@@ -25,6 +25,8 @@ struct outer_parts {
   std::function<runner_actor()> spawn_runner;
   /// Asked only when a person is needed; may be absent: then nobody answers.
   std::function<prompter_actor()> spawn_prompter;
+  /// The server wants the log at this level (a pushed `verb`); may be absent.
+  std::function<void(int)> set_verbosity;
 };
 
 /// The real ones: sockets, /dev/net/tun, netlink, getaddrinfo. There is no
