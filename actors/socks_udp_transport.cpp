@@ -23,10 +23,6 @@ constexpr size_t receive_slot = 9344;
 static_assert(receive_slot >= protocol::max_frame_size + socks_header_size);
 constexpr unsigned max_receive_messages = 32;
 constexpr size_t max_send_messages = 64;
-/// Wrapped control packets that may wait; RELIABLE repeats what is dropped.
-constexpr size_t max_control_queue = 64;
-/// Immediate retries when the device queue is full.
-constexpr int buffer_retries = 3;
 
 /// UDP to the relay of a SOCKS5 proxy. Each datagram has a header of its own,
 /// so the kernel neither joins nor cuts them: this is the slow way.

@@ -51,6 +51,12 @@ void supervisor_state::stop(reason why) {
 }
 
 void supervisor_state::restart() {
+  // People who do not want to wait for the next try say it with this signal.
+  if (doing == activity::waiting && armed && next) {
+    begin_generation();
+    go_on();
+    return;
+  }
   if (doing != activity::running || !plan || stopping)
     return;
   restarting = true;

@@ -16,6 +16,7 @@ void supervisor_state::close(std::function<void()> then) {
   begin_generation();
   doing = activity::closing;
   session.reset();
+  call_off_questions();
   tunnel_under_way = tunnel_wanted_again = false;
   next = std::move(then);
   closing_steps.clear();
@@ -182,6 +183,19 @@ void supervisor_state::finish(failure what) {
     what.why = stop_reason;
   self->send(cfg->listener, session_ended{what.why, what.text});
   self->quit();
+}
+
+/// A question of a session that is over would take the answer to the next one,
+/// and a server that asks and restarts would queue one after the other.
+void supervisor_state::call_off_questions() {
+  if (open_questions.empty())
+    return;
+  open_questions.clear();
+  self->demonitor(prompter.address());
+  caf::anon_send_exit(prompter, caf::exit_reason::user_shutdown);
+  prompter = nullptr;
+  if (cfg->parts.call_off_prompter)
+    cfg->parts.call_off_prompter();
 }
 
 void supervisor_state::end_helpers() {

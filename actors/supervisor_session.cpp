@@ -65,6 +65,8 @@ void supervisor_state::perform(protocol::open_negotiation& x) {
   with_credentials(while_running<>([this, x] {
     use_credentials();
     add_negotiation(self->system(), tree, *cfg, session_cfg, x, handle());
+    // TLS has it now, and nobody else needs it.
+    session_cfg.password.clear();
     creds.handle_used();
     auto& layers = tree.negotiations[x.key_id];
     self->monitor(layers.reliable);
@@ -189,6 +191,8 @@ void supervisor_state::perform(protocol::configure_data& x) {
 }
 
 void supervisor_state::perform(protocol::configure_socket& x) {
+  if (x.remote)
+    facts.remote = *x.remote;
   self->send(tree.network, x);
 }
 

@@ -108,6 +108,7 @@ struct supervisor_state {
   void closed();
   void closing_timed_out();
   void finish(failure what);
+  void call_off_questions();
   void end_helpers();
 
   // -- small things --

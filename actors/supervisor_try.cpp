@@ -256,7 +256,6 @@ void supervisor_state::connect(const endpoint& remote,
     session_cfg.socks = !session_cfg.tcp;
   }
   session_cfg.options = options_string(session_cfg, settings.wrap);
-  use_credentials();
   facts = {};
   facts.extra = cfg->environment;
   facts.host = entry ? entry->host : std::string{};

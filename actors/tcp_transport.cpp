@@ -19,7 +19,6 @@ using protocol::frame_prefix_size;
 /// Bytes of one read: no more than the descriptors of a slab can name, since
 /// the smallest data packet has 22 bytes.
 constexpr size_t read_size = 96 * 1024;
-constexpr size_t max_control_queue = 64;
 /// Packets of one gathered write, two parts each (IOV_MAX is 1024).
 constexpr size_t packets_per_write = 256;
 

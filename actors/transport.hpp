@@ -8,6 +8,11 @@
 
 namespace vpn::actors {
 
+/// Wrapped control packets that may wait; RELIABLE repeats what is dropped.
+constexpr size_t max_control_queue = 64;
+/// Immediate retries when the device queue is full.
+constexpr int buffer_retries = 3;
+
 /// Runs on the loop of its NETWORK; never blocks.
 class transport {
 public:
@@ -49,10 +54,10 @@ public:
   /// Writes what is queued.
   virtual outcome flush() = 0;
 
-  /// The socket that packets pass. While connecting it may be another one.
   /// The peer has moved; only a UDP socket with `floats` can follow.
   virtual void set_remote(const endpoint&) {}
 
+  /// The socket that packets pass. While connecting it may be another one.
   virtual int fd() const noexcept = 0;
   /// A connection whose end is the end of this transport; -1 for none.
   virtual int lifeline() const noexcept { return -1; }

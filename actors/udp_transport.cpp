@@ -27,10 +27,6 @@ constexpr unsigned many_messages = 32;
 constexpr unsigned few_messages = 4;
 /// Runs of one sendmmsg.
 constexpr size_t send_messages = 64;
-/// Wrapped control packets that may wait; RELIABLE repeats what is dropped.
-constexpr size_t max_control_queue = 64;
-/// Immediate retries when the device queue is full.
-constexpr int buffer_retries = 3;
 
 class udp_transport final : public transport {
 public:

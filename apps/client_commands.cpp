@@ -235,8 +235,7 @@ struct command {
 };
 
 constexpr command commands[] = {
-  {"--help", show_usage},           {"-h", show_usage},
-  {"--version", show_version},      {"--explain", explain},
+  {"--help", show_usage},           {"--version", show_version},      {"--explain", explain},
   {"--genkey", make_key},           {"--show-ciphers", show_ciphers},
   {"--show-curves", show_groups},   {"--show-digests", show_digests},
   {"--show-engines", show_engines}, {"--show-groups", show_groups},
@@ -247,6 +246,8 @@ constexpr command commands[] = {
 
 std::optional<int> run_command_line_tool(const words_type& words) {
   if (words.empty())
+    return show_usage(words);
+  if (words[0] == "-h")
     return show_usage(words);
   for (const auto& x : commands)
     if (std::find(words.begin(), words.end(), x.name) != words.end())

@@ -81,8 +81,8 @@ answer ask(terminal& where, const question& x, int interrupt = -1) {
 
 } // namespace
 
-terminal::terminal()
-  : tty_(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)),
+terminal::terminal(bool any)
+  : tty_(any ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1),
     off_(eventfd(0, EFD_CLOEXEC)) {
 }
 
@@ -132,6 +132,26 @@ std::optional<secret> terminal::read_line(int interrupt) const {
     result.emplace(std::string_view{line.data(), n});
   wipe(line.data(), line.size());
   return result;
+}
+
+person::person() : terminal_(std::make_shared<terminal>()) {
+}
+
+std::shared_ptr<terminal> person::ask_on() {
+  std::lock_guard<std::mutex> guard{mutex_};
+  return terminal_;
+}
+
+void person::call_off() {
+  std::lock_guard<std::mutex> guard{mutex_};
+  terminal_->call_off();
+  terminal_ = std::make_shared<terminal>(!gone_);
+}
+
+void person::leave() {
+  std::lock_guard<std::mutex> guard{mutex_};
+  gone_ = true;
+  terminal_ = std::make_shared<terminal>(false);
 }
 
 bool complete_credentials(protocol::credentials_config& x, terminal& where,

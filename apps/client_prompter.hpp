@@ -7,6 +7,7 @@
 #include "vpn/protocol/secret.hpp"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,8 @@ namespace vpn::client {
 /// nobody answers does not keep the process from ending.
 class terminal {
 public:
-  terminal();
+  /// Opens /dev/tty, or nothing.
+  explicit terminal(bool any = true);
 
   /// False when this process has no terminal.
   bool usable() const noexcept { return tty_.valid(); }
@@ -28,14 +30,31 @@ public:
   void show(const std::string& text) const;
   /// From any thread: ends `ask`, now and later.
   void call_off() const;
-  /// From here on there is nobody to ask.
-  void give_up() noexcept { tty_.reset(); }
 
 private:
   std::optional<secret> read_line(int interrupt) const;
 
   actors::unique_fd tty_;
   actors::unique_fd off_;
+};
+
+/// Whoever sits at the terminal, for as long as the process has one. All calls
+/// from any thread.
+class person {
+public:
+  person();
+
+  /// The terminal for the next question, which may not be usable.
+  std::shared_ptr<terminal> ask_on();
+  /// Ends the question that is open; the next one finds another terminal.
+  void call_off();
+  /// There is nobody to ask any more: the shell has the terminal back.
+  void leave();
+
+private:
+  std::mutex mutex_;
+  bool gone_ = false;
+  std::shared_ptr<terminal> terminal_;
 };
 
 /// Name, password and static challenge as the profile wants them, asked for

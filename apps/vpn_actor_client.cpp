@@ -42,8 +42,7 @@ constexpr auto status_limit = 3s;
 struct surroundings {
   actors::unique_fd signals;
   client::status_file status;
-  std::shared_ptr<client::terminal> person
-    = std::make_shared<client::terminal>();
+  std::shared_ptr<client::person> person = std::make_shared<client::person>();
   /// What could not be opened any more after privileges were given up.
   std::shared_ptr<const actors::unique_fd> resolv_conf;
   std::shared_ptr<sd_bus> bus;
@@ -233,7 +232,10 @@ ending run(std::shared_ptr<actors::supervisor_config> cfg,
     host.kept = around.tun;
     cfg->parts = system_parts(sys, loop, pools, std::move(host));
     cfg->parts.spawn_prompter = [&sys, person = around.person] {
-      return client::spawn_prompter(sys, person);
+      return client::spawn_prompter(sys, person->ask_on());
+    };
+    cfg->parts.call_off_prompter = [person = around.person] {
+      person->call_off();
     };
     cfg->parts.set_verbosity = client::set_verbosity;
     cfg->listener
@@ -302,7 +304,7 @@ std::string settle(const protocol::profile& x, surroundings& around) {
     return done.error().text;
   // The shell has the terminal back: what is typed there is not for us.
   if (how.daemon)
-    around.person->give_up();
+    around.person->leave();
   if (auto done = client::lock_memory(how); !done)
     return done.error().text;
   if (auto done = client::write_pid(how.pid_file); !done)
@@ -339,12 +341,13 @@ int connect(const std::vector<std::string>& words) {
     }
     auto& profile = *parsed;
     auto interrupt = around.signals.get();
-    if (auto problem = complete_key(profile, *around.person, interrupt);
+    if (auto problem
+        = complete_key(profile, *around.person->ask_on(), interrupt);
         !problem.empty())
       return say(problem);
     if (profile.process.daemon && first) {
-      if (!client::complete_credentials(profile.credentials, *around.person,
-                                        interrupt))
+      if (!client::complete_credentials(profile.credentials,
+                                        *around.person->ask_on(), interrupt))
         return say("user name and password are needed and nobody could be "
                    "asked for them");
       said = profile.credentials;
@@ -363,8 +366,6 @@ int connect(const std::vector<std::string>& words) {
     auto end = run(std::move(*cfg), around, profile.process);
     if (!end.reload)
       return end.code;
-    if (!profile.process.daemon)
-      around.person = std::make_shared<client::terminal>();
   }
 }
 

@@ -35,11 +35,32 @@ option_outcome apply_known(push_state& state, const option_info& info,
                        : info.note);
 }
 
-/// False when a filter drops the option.
-bool passes_filters(push_state& state, std::string_view option) {
+/// True when the words, one blank between each two, begin with `prefix`.
+bool begin_with(const std::vector<std::string>& words,
+                std::string_view prefix) {
+  for (size_t i = 0; i < words.size() && !prefix.empty(); ++i) {
+    if (i > 0) {
+      if (prefix.front() != ' ')
+        return false;
+      prefix.remove_prefix(1);
+    }
+    auto word = std::string_view{words[i]};
+    auto n = std::min(word.size(), prefix.size());
+    if (word.substr(0, n) != prefix.substr(0, n))
+      return false;
+    prefix.remove_prefix(n);
+  }
+  return prefix.empty();
+}
+
+/// False when a filter drops the option. It looks at the text as it was pushed
+/// and at its words, so that no quote or blank leads past it.
+bool passes_filters(push_state& state, std::string_view option,
+                    const std::vector<std::string>& words) {
   auto name = shown_name(option);
   for (auto& filter : state.own.filters) {
-    if (option.substr(0, filter.prefix.size()) != filter.prefix)
+    if (option.substr(0, filter.prefix.size()) != filter.prefix
+        && !begin_with(words, filter.prefix))
       continue;
     switch (filter.what) {
       case pull_filter::action::accept:
@@ -66,12 +87,10 @@ void apply_option(push_state& state, std::string_view option) {
     return state.warn(name, "it is too long");
   if (!is_printable(option))
     return state.warn(name, "it has control characters");
-  if (!passes_filters(state, option))
-    return;
   auto line = lex_option_line(option);
   if (!line.error.empty())
     return state.warn(name, "it cannot be read: " + line.error);
-  if (line.words.empty())
+  if (line.words.empty() || !passes_filters(state, option, line.words))
     return;
   auto info = find_option(line.words[0]);
   if (info == nullptr)

@@ -45,7 +45,8 @@ void session::stop(reason why, instant) {
   if (state_ == session_state::closed)
     return;
   if (tell_goodbye())
-    note("SIGTERM received, sending exit notification to peer");
+    note((why == reason::terminated ? "SIGTERM received, " : "")
+         + std::string{"sending exit notification to peer"});
   leave({why, {}});
 }
 

@@ -157,6 +157,37 @@ CAF_TEST(a question that takes too long ends with the time of the server) {
   x.check_ended(reason::auth_pending);
 }
 
+CAF_TEST(a question of a session that is over is called off) {
+  asking_pair x{credential_source::given};
+  x.saw().mood = prompter_mood::silent;
+  size_t called_off = 0;
+  x.client.cfg->parts.call_off_prompter = [&] {
+    ++called_off;
+  };
+  x.policy().before_push = {"INFO_PRE,CR_TEXT:R:What is your colour"};
+  x.policy().challenge_response = secret{"blue"};
+  x.start();
+  x.drive(3s);
+  CAF_REQUIRE_EQUAL(x.saw().questions.size(), 1u);
+  auto actors = x.running();
+  // A server that asks and restarts, again and again, queues nothing.
+  for (size_t i = 1; i <= 5; ++i) {
+    caf::anon_send(x.client.supervisor, atom::restart_v);
+    x.renew_server();
+    x.drive(5s, [&] {
+      return x.saw().questions.size() > i;
+    });
+    CAF_REQUIRE_EQUAL(x.saw().questions.size(), i + 1);
+    CAF_CHECK_EQUAL(called_off, i);
+    CAF_CHECK_EQUAL(x.running(), actors);
+  }
+  // The answer to the last one is heard at once.
+  x.answer({}, "blue");
+  caf::anon_send(x.client.supervisor, atom::restart_v);
+  x.renew_server();
+  x.come_back(10s);
+}
+
 // -- browsers --
 
 CAF_TEST(a browser is sent where the server says and the push comes later) {

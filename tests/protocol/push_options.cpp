@@ -213,6 +213,24 @@ CAF_TEST(pull filters decide by prefix and the first one wins) {
   refusal({"cipher AES-256-GCM"}, own);
 }
 
+CAF_TEST(no quote or blank leads past a pull filter) {
+  auto own = own_pull_config();
+  own.filters = {{pull_filter::action::ignore, "redirect-gateway"},
+                 {pull_filter::action::ignore, "route 10."}};
+  auto x
+    = apply({"\"redirect-gateway\" def1", "redirect\\-gateway def1",
+             "'redirect-gateway' def1", "route   10.1.0.0 255.255.0.0",
+             "\"route\" '10.2.0.0' 255.255.0.0", "route 11.0.0.0 255.0.0.0"},
+            own);
+  CAF_CHECK(!x.tunnel.redirect.ipv4);
+  CAF_REQUIRE_EQUAL(x.tunnel.routes.size(), 1u);
+  CAF_CHECK_EQUAL(to_string(x.tunnel.routes[0].destination), "11.0.0.0/8");
+  // The prefix may end in a blank, and then the name alone is not meant.
+  own.filters = {{pull_filter::action::ignore, "route "}};
+  CAF_CHECK(apply({"route-gateway 10.8.0.1"}, own).tunnel.gateway4.defined());
+  CAF_CHECK(apply({"'route' 10.1.0.0"}, own).tunnel.routes.empty());
+}
+
 CAF_TEST(without pulling routes only routes and names are left out) {
   auto own = own_pull_config();
   own.route_nopull = true;

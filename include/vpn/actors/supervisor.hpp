@@ -25,6 +25,9 @@ struct outer_parts {
   std::function<runner_actor()> spawn_runner;
   /// Asked only when a person is needed; may be absent: then nobody answers.
   std::function<prompter_actor()> spawn_prompter;
+  /// Nobody waits any more for the question that is open: the PROMPTER spawned
+  /// last ends without an answer. May be absent.
+  std::function<void()> call_off_prompter;
   /// The server wants the log at this level (a pushed `verb`); may be absent.
   std::function<void(int)> set_verbosity;
 };
