@@ -436,52 +436,6 @@ CAF_TEST(a goodbye goes inside the tunnel when nothing else is left) {
   CAF_CHECK_EQUAL(x.actions(), "data exit; end terminated final; ");
 }
 
-// -- tls-verify --
-
-CAF_TEST(the command is asked for each key) {
-  auto cfg = client_session_config();
-  cfg.asks_about_peer = true;
-  client x{state::negotiating, cfg};
-  x.establish(0);
-  x.judge(true);
-  x.exchange(0);
-  x.text(usual_push);
-  x.install(0);
-  x.apply();
-  x.soft_reset(1);
-  x.forget();
-  x.establish(1);
-  CAF_CHECK_EQUAL(x.actions(), "judge 2; ");
-  x.judge(true);
-  CAF_CHECK_EQUAL(x.actions(), "accept 1; ");
-  x.exchange(1);
-  x.install(1);
-  x.soft_reset(2);
-  x.establish(2);
-  x.forget();
-  x.judge(false);
-  CAF_CHECK_EQUAL(x.actions().substr(0, 24), "end certificate_rejected");
-}
-
-CAF_TEST(a verdict on a failed renegotiation comes too late) {
-  auto cfg = client_session_config();
-  cfg.asks_about_peer = true;
-  client x{state::negotiating, cfg};
-  x.establish(0);
-  x.judge(true);
-  x.exchange(0);
-  x.text(usual_push);
-  x.install(0);
-  x.apply();
-  x.soft_reset(1);
-  x.establish(1);
-  x.break_negotiation(1, {reason::tls_failed, "too late"});
-  x.forget();
-  x.judge(false);
-  CAF_CHECK_EQUAL(x.actions(), "");
-  CAF_CHECK(x.session.state() == state::connected);
-}
-
 // -- dynamic tls-crypt --
 
 namespace {
