@@ -19,7 +19,9 @@ struct data_channel_state {
   static inline const char* name = "data_channel";
   data_channel_state() = default;
   const clock_source* clock = nullptr;
-  protocol::data_channel channel;
+  /// Outlives this actor, in `kept`.
+  std::shared_ptr<data_block> block;
+  std::shared_ptr<checkpoint<data_block>> kept;
   pool_ptr sealed;
   batch_down_actor wire;
   batch_up_actor tun;
@@ -27,9 +29,6 @@ struct data_channel_state {
   /// Sealed packets on their way: one slab collects across batches until the
   /// round ends.
   batch_ptr open;
-  /// Where the last authentic packets came from, with `float` only.
-  endpoint heard_from;
-  time_point may_float_at;
   /// The first packets of a peer may overtake the key they need: one batch
   /// waits for it.
   batch_ptr parked;
@@ -42,9 +41,13 @@ class data_channel_impl final
 public:
   data_channel_impl(caf::actor_config& cfg, io_loop* home, pool_ptr sealed,
                     const clock_source* clock, batch_down_actor wire,
-                    data_observer_actor observer, const random_source& random)
-    : homed(cfg, home) {
-    state.channel = protocol::data_channel{{}, random};
+                    data_observer_actor observer, random_source random,
+                    std::shared_ptr<checkpoint<data_block>> kept,
+                    succession how)
+    : homed(cfg, home),
+      random_(std::move(random)),
+      how_(how) {
+    state.kept = std::move(kept);
     state.sealed = std::move(sealed);
     state.clock = clock;
     state.wire = std::move(wire);
@@ -53,6 +56,7 @@ public:
 
   behavior_type make_behavior() override {
     install_handlers(this);
+    take_block();
     if (home() != nullptr)
       state.at_end_of_round
         = home()->at_end_of_round(flush_stage::data_channel, [this] {
@@ -63,15 +67,20 @@ public:
         state.tun = tun;
       },
       [this](const protocol::data_channel_config& cfg) {
-        state.channel.configure(cfg, state.clock->now());
+        channel().configure(cfg, state.clock->now());
         drain();
       },
       [this](atom::leave) {
         leave();
       },
+      [this](atom::ping) {
+        channel().queue_ping();
+        drain();
+        flush();
+      },
       [this](atom::timeout) {
         state.timer.fired();
-        state.channel.handle_timeout(state.clock->now());
+        channel().handle_timeout(state.clock->now());
         drain();
       },
       // path: inbound 3/4
@@ -86,7 +95,7 @@ public:
         return install(*box.spec);
       },
       [this](atom::heard) {
-        state.channel.handle_heard(state.clock->now());
+        channel().handle_heard(state.clock->now());
       },
       [this](atom::shutdown) {
         flush();
@@ -99,18 +108,42 @@ public:
   }
 
 private:
+  protocol::data_channel& channel() { return state.block->channel; }
+  const protocol::data_channel& channel() const { return state.block->channel; }
+
+  /// Here, and not in the constructor: only the home may touch the block.
+  void take_block() {
+    if (!state.kept)
+      state.kept = std::make_shared<checkpoint<data_block>>();
+    state.block = state.kept->take(how_);
+    if (how_ == succession::first) {
+      channel() = protocol::data_channel{{}, random_};
+      return;
+    }
+    if (how_ == succession::dead) {
+      channel().resume();
+    } else {
+      // All it had is here by now, so what it has received is known.
+      channel().resume_with_gap(succession_gap, 0);
+      // What the one before may still do ends with its keys.
+      if (auto key_id = channel().newest_key())
+        send(state.observer, data_fact{protocol::rekey_needed{*key_id}});
+    }
+    timer_arm();
+  }
+
   void receive(batch_ptr batch) {
-    if (!state.channel.has_key()) {
+    if (!channel().has_key()) {
       if (state.parked)
-        state.channel.statistics().drops.count(errc::no_key, batch->count);
+        channel().statistics().drops.count(errc::no_key, batch->count);
       else
         state.parked = std::move(batch);
       return;
     }
-    auto authentic = state.channel.statistics().bytes_authenticated;
-    state.channel.open(*batch, state.clock->now());
+    auto authentic = channel().statistics().bytes_authenticated;
+    channel().open(*batch, state.clock->now());
     if (batch->from.remote.address.defined()
-        && state.channel.statistics().bytes_authenticated != authentic)
+        && channel().statistics().bytes_authenticated != authentic)
       follow(batch->from.remote);
     if (batch->count > 0 && state.tun)
       send(state.tun, atom::up_v, std::move(batch));
@@ -120,11 +153,12 @@ private:
   /// Whoever rewrites senders on the way shall not set us running about.
   void follow(const endpoint& from) {
     auto now = state.clock->now().steady;
-    if (state.heard_from == from
-        || (state.heard_from.address.defined() && now < state.may_float_at))
+    if (state.block->heard_from == from
+        || (state.block->heard_from.address.defined()
+            && now < state.block->may_float_at))
       return;
-    state.heard_from = from;
-    state.may_float_at = now + float_pause;
+    state.block->heard_from = from;
+    state.block->may_float_at = now + float_pause;
     send(state.observer, data_fact{protocol::peer_floated{from}});
   }
 
@@ -133,10 +167,10 @@ private:
     while (true) {
       if (!state.open && !(state.open = state.sealed->get())) {
         // Back-pressure failed to hold TUN: what is left is lost here.
-        state.channel.drop_rest(*batch);
+        channel().drop_rest(*batch);
         break;
       }
-      if (state.channel.seal(*batch, *state.open, now))
+      if (channel().seal(*batch, *state.open, now))
         break;
       flush();
     }
@@ -150,7 +184,7 @@ private:
   /// wait for TUN than it has given us packets.
   void answer(batch_ptr batch) {
     batch->clear();
-    if (state.tun && state.channel.poll_answer(*batch))
+    if (state.tun && channel().poll_answer(*batch))
       send(state.tun, atom::up_v, std::move(batch));
   }
 
@@ -158,7 +192,7 @@ private:
   /// other packets nor for the end of the round.
   void leave() {
     flush();
-    state.channel.queue_exit();
+    channel().queue_exit();
     drain();
     flush();
   }
@@ -169,7 +203,7 @@ private:
   }
 
   caf::result<uint8_t> install(const protocol::data_key_spec& spec) {
-    auto ok = state.channel.install(spec, state.clock->now());
+    auto ok = channel().install(spec, state.clock->now());
     if (!ok)
       return caf::make_error(caf::sec::runtime_error, to_string(ok.error()));
     if (state.parked)
@@ -179,18 +213,18 @@ private:
   }
 
   void drain() {
-    while (auto event = state.channel.poll_event())
+    while (auto event = channel().poll_event())
       send(state.observer, data_fact{*event});
     auto now = state.clock->now();
     if (state.open || (state.open = state.sealed->get())) {
-      if (state.channel.poll_ping(*state.open, now) && home() == nullptr)
+      if (channel().poll_ping(*state.open, now) && home() == nullptr)
         flush();
     }
     timer_arm();
   }
 
   void timer_arm() {
-    auto due = state.channel.poll_timeout();
+    auto due = channel().poll_timeout();
     // A ping that finds no slab is due still: without a pause it would be asked
     // for again at once.
     if (due && !state.open)
@@ -199,7 +233,7 @@ private:
   }
 
   layer_status status() const {
-    const auto& x = state.channel.statistics();
+    const auto& x = channel().statistics();
     return {data_channel_state::name,
             "packets in " + std::to_string(x.packets_opened) + ", out "
               + std::to_string(x.packets_sealed) + ", bytes in "
@@ -216,6 +250,9 @@ private:
              {"ipv6_refused", x.ipv6_refused},
              {"dropped_packets", x.drops.total()}}};
   }
+
+  random_source random_;
+  succession how_;
 };
 
 } // namespace
@@ -223,10 +260,12 @@ private:
 data_channel_actor
 spawn_data_channel(caf::actor_system& sys, io_loop* home, pool_ptr sealed,
                    const clock_source* clock, batch_down_actor wire,
-                   data_observer_actor observer, random_source random) {
+                   data_observer_actor observer, random_source random,
+                   std::shared_ptr<checkpoint<data_block>> kept,
+                   succession how) {
   return sys.spawn<data_channel_impl>(home, std::move(sealed), clock,
                                       std::move(wire), std::move(observer),
-                                      std::move(random));
+                                      std::move(random), std::move(kept), how);
 }
 
 } // namespace vpn::actors

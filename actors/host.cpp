@@ -20,9 +20,11 @@ using protocol::tunnel_config;
 
 class tunnel_host {
 public:
+  /// The caller has the journal's turn.
   explicit tunnel_host(const host_config& cfg)
-    : network_(cfg.log, cfg.journal),
-      names_(cfg.dns, cfg.log),
+    : journal_(cfg.journal),
+      network_(cfg.log, journal_),
+      names_(cfg.dns, cfg.log, journal_),
       kept_(cfg.kept) {}
 
   tunnel_device apply(const tunnel_config& cfg);
@@ -31,51 +33,60 @@ public:
 
 private:
   failure open(const tunnel_config& cfg);
+  tunnel_device apply_in_turn(const tunnel_config& cfg);
+  void undo_in_turn();
+  /// The device stays open until `undo`, so that another tunnel may take it
+  /// over, and another HOST.
+  standing_tunnel& standing() { return journal_->standing(); }
 
+  std::shared_ptr<host_journal> journal_;
   host_network network_;
   host_dns names_;
-  tunnel_config wanted_;
-  /// Stays open until `undo`, so that another tunnel may take it over.
-  tunnel_device device_;
   std::shared_ptr<kept_tun> kept_;
 };
 
 /// Keeps a device that will do, else opens one.
 failure tunnel_host::open(const tunnel_config& cfg) {
-  if (device_.fd && cfg.device == wanted_.device)
+  auto& device = standing().device;
+  if (device.fd && cfg.device == standing().wanted.device)
     return {reason::none, {}};
-  undo();
+  undo_in_turn();
   if (kept_ && kept_->device.fd && kept_->wanted == cfg.device) {
-    device_ = kept_->device;
+    device = kept_->device;
     return {reason::none, {}};
   }
   auto opened = open_tun({cfg.device, true, kept_ ? &kept_->file : nullptr});
   if (!opened)
     return opened.error();
-  device_.name = opened->name;
-  device_.vnet_header = opened->vnet_hdr;
-  device_.tso = opened->tso;
-  device_.uso = opened->uso;
-  device_.fd = std::make_shared<const unique_fd>(std::move(opened->fd));
+  device.name = opened->name;
+  device.vnet_header = opened->vnet_hdr;
+  device.tso = opened->tso;
+  device.uso = opened->uso;
+  device.fd = std::make_shared<const unique_fd>(std::move(opened->fd));
   if (kept_) {
     kept_->wanted = cfg.device;
-    kept_->device = device_;
+    kept_->device = device;
   }
   return {reason::none, {}};
 }
 
 tunnel_device tunnel_host::apply(const tunnel_config& cfg) {
+  auto turn = journal_->turn();
+  return apply_in_turn(cfg);
+}
+
+tunnel_device tunnel_host::apply_in_turn(const tunnel_config& cfg) {
   tunnel_device result;
   if (cfg.device == "null") {
-    undo();
+    undo_in_turn();
     return result;
   }
   auto failed = open(cfg);
   if (failed.why == reason::none) {
-    wanted_ = cfg;
-    auto warnings = network_.apply(cfg, device_.name);
+    standing().wanted = cfg;
+    auto warnings = network_.apply(cfg, standing().device.name);
     if (warnings) {
-      result = device_;
+      result = standing().device;
       result.warnings = std::move(*warnings);
       result.net_gateway4 = network_.former_gateway(family::v4);
       result.net_gateway6 = network_.former_gateway(family::v6);
@@ -83,28 +94,38 @@ tunnel_device tunnel_host::apply(const tunnel_config& cfg) {
     }
     failed = warnings.error();
   }
-  undo();
+  undo_in_turn();
   result.what = std::move(failed);
   return result;
 }
 
 routes_result tunnel_host::add_routes() {
+  auto turn = journal_->turn();
   routes_result result;
-  if (!device_.fd)
+  if (!standing().device.fd)
     return result;
+  // Whoever asks may not know that HOST is another one since the first step.
+  if (!network_.applied()) {
+    auto again = apply_in_turn(tunnel_config{standing().wanted});
+    result.what = std::move(again.what);
+    if (result.what.why != reason::none)
+      return result;
+  }
   auto warnings = network_.add_routes();
   if (!warnings) {
-    undo();
+    undo_in_turn();
     result.what = warnings.error();
     return result;
   }
   result.warnings = std::move(*warnings);
-  names_.undo();
-  if (wanted_.dns_noexec || wanted_.dns.empty())
+  const auto& wanted = standing().wanted;
+  const auto& device = standing().device.name;
+  if (wanted.dns_noexec || wanted.dns.empty()) {
+    names_.undo();
     return result;
+  }
   // A tunnel without its names is better than none.
-  auto named = names_.apply(wanted_.dns, device_.name,
-                            if_nametoindex(device_.name.c_str()));
+  auto named = names_.apply(wanted.dns, device, if_nametoindex(device.c_str()));
   if (!named)
     result.warnings.push_back("DNS is not set: " + named.error().text);
   else
@@ -113,11 +134,16 @@ routes_result tunnel_host::add_routes() {
 }
 
 layer_status tunnel_host::undo() {
-  names_.undo();
-  network_.undo();
-  device_ = {};
+  auto turn = journal_->turn();
+  undo_in_turn();
   return {
     "host", "changes left " + std::to_string(network_.journal().size()), {}};
+}
+
+void tunnel_host::undo_in_turn() {
+  names_.undo();
+  network_.undo();
+  standing() = {};
 }
 
 struct host_state {
@@ -130,7 +156,16 @@ host_actor::behavior_type host(host_actor::stateful_pointer<host_state> self,
                                const host_config& cfg) {
   install_handlers(self);
   auto& st = self->state;
-  st.tunnel = std::make_unique<tunnel_host>(cfg);
+  {
+    // One that was given up may still be at work, and what it does counts.
+    auto turn = cfg.journal->turn();
+    st.tunnel = std::make_unique<tunnel_host>(cfg);
+  }
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    if (!x.reason || x.reason == caf::exit_reason::user_shutdown)
+      self->state.tunnel->undo();
+    self->quit(std::move(x.reason));
+  });
   return {
     [&st](atom::apply, const tunnel_config& x) {
       return st.tunnel->apply(x);

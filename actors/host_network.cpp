@@ -3,6 +3,8 @@
 // spec: openvpn-wire 7.2, 7.3
 #include "vpn/actors/host_network.hpp"
 
+#include "vpn/actors/host_journal.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -28,6 +30,42 @@ bool is_value(const host_change& x) {
          || x.kind == host_change_kind::link_up;
 }
 
+/// The earlier tunnel may have found out that the gateway needs a word more.
+bool serves_as(const host_change& former, const host_change& x) {
+  if (former == x)
+    return true;
+  auto without = former;
+  without.on_link = false;
+  return former.on_link && without == x;
+}
+
+/// The kernel's answer to what is so already.
+bool was_so(const host_change& x, int code) {
+  return code == (x.kind == host_change_kind::route_removed ? ESRCH : EEXIST);
+}
+
+/// How the host was before a tunnel that somebody else has made: of what it
+/// hides, only the default route it took away matters.
+host_survey survey_before(const std::vector<host_change>& former) {
+  host_survey result;
+  for (const auto& x : former) {
+    if (x.kind != host_change_kind::route_removed || x.prefix.length != 0
+        || x.prefix.address.kind != family::v4)
+      continue;
+    kernel_route old;
+    old.destination = x.prefix;
+    old.gateway = x.gateway;
+    old.source = x.source;
+    old.device = x.device_index;
+    old.metric = x.metric;
+    old.protocol = x.protocol;
+    old.scope = x.scope;
+    old.on_link = x.on_link;
+    result.default4 = std::move(old);
+  }
+  return result;
+}
+
 } // namespace
 
 struct host_network::setup {
@@ -37,12 +75,18 @@ struct host_network::setup {
   tunnel_setup steps;
 };
 
-host_network::host_network(change_log log, journal_log journal)
+host_network::host_network(change_log log,
+                           std::shared_ptr<host_journal> journal)
   : log_(std::move(log)),
-    journal_log_(std::move(journal)) {
+    record_(std::move(journal)) {
+  if (record_)
+    former_ = record_->changes();
+  resumes_ = !former_.empty();
 }
 
 host_network::~host_network() {
+  if (record_)
+    return;
   try {
     undo();
   } catch (...) {
@@ -60,9 +104,12 @@ host_network::apply(const tunnel_config& tunnel, const std::string& device) {
     journal_.insert(journal_.begin(), former_.begin(), former_.end());
     former_ = std::exchange(journal_, {});
     earlier = setup_->steps.before();
+  } else if (resumes_ && !device.empty()) {
+    earlier = survey_before(former_);
   } else {
     undo();
   }
+  resumes_ = false;
   setup_.reset();
   if (device.empty())
     return std::vector<std::string>{};
@@ -105,6 +152,7 @@ expected<std::vector<std::string>, failure> host_network::add_routes() {
 
 void host_network::undo() {
   setup_.reset();
+  resumes_ = false;
   if (journal_.empty() && former_.empty())
     return;
   auto kernel = netlink::open();
@@ -114,12 +162,6 @@ void host_network::undo() {
   }
   take_back(*kernel, journal_);
   take_back(*kernel, former_);
-  announce();
-}
-
-void host_network::adopt(std::vector<host_change> journal) {
-  journal_.insert(journal_.begin(), std::make_move_iterator(journal.begin()),
-                  std::make_move_iterator(journal.end()));
 }
 
 // -- observers --
@@ -139,31 +181,51 @@ std::vector<host_change> host_network::journal() const {
 
 // -- private --
 
-/// The record comes before the deed: a process that dies in between leaves an
-/// entry that has nothing to take back, which does no harm.
 kernel_result<done_t> host_network::make(netlink& kernel,
                                          const host_change& x) {
-  if (take_over(x))
-    return done;
+  if (auto taken = take_over(kernel, x))
+    return *taken;
   make_room(kernel, x);
+  return make_first(kernel, x);
+}
+
+/// The record comes before the deed: a process that dies in between leaves an
+/// entry that has nothing to take back, which does no harm.
+kernel_result<done_t> host_network::make_first(netlink& kernel,
+                                               const host_change& x) {
   journal_.push_back(x);
-  announce();
+  record(x);
   auto result = perform(kernel, x);
-  if (result)
+  if (result) {
     log(to_command(x));
-  else
+  } else {
     journal_.pop_back();
+    forget(x);
+  }
   return result;
 }
 
-/// True when the former tunnel has made this very change.
-bool host_network::take_over(const host_change& x) {
-  auto i = std::find(former_.begin(), former_.end(), x);
+/// What the former tunnel has made stays as it is. Should it be gone, since
+/// others have changed the host or a HOST died before the deed, it is made now.
+std::optional<kernel_result<done_t>>
+host_network::take_over(netlink& kernel, const host_change& x) {
+  auto i
+    = std::find_if(former_.begin(), former_.end(), [&](const host_change& y) {
+        return serves_as(y, x);
+      });
   if (i == former_.end())
-    return false;
-  journal_.push_back(std::move(*i));
+    return std::nullopt;
+  auto y = std::move(*i);
   former_.erase(i);
-  return true;
+  auto result = perform(kernel, y);
+  if (!result && !was_so(y, result.error().code)) {
+    forget(y);
+    return result;
+  }
+  if (result)
+    log(to_command(y));
+  journal_.push_back(std::move(y));
+  return done;
 }
 
 /// A route of the former tunnel that leads elsewhere stands in the way of one
@@ -194,13 +256,10 @@ void host_network::drop_former(netlink& kernel) {
     } else {
       ++i;
     }
-  auto had_some = !former_.empty();
   take_back(kernel, former_);
   journal_.insert(journal_.begin(), former_.begin(), former_.end());
   journal_.insert(journal_.begin(), values.begin(), values.end());
   former_.clear();
-  if (had_some)
-    announce();
 }
 
 /// What the kernel refuses stays in the list.
@@ -213,9 +272,11 @@ void host_network::take_back(netlink& kernel, std::vector<host_change>& from) {
     if (!result) {
       log("# " + to_undo_command(x) + ": " + result.error().text);
       refused.push_back(std::move(x));
-    } else if (*result == revert_outcome::reverted) {
-      log(to_undo_command(x));
+      continue;
     }
+    forget(x);
+    if (*result == revert_outcome::reverted)
+      log(to_undo_command(x));
   }
   from.assign(std::make_move_iterator(refused.rbegin()),
               std::make_move_iterator(refused.rend()));
@@ -226,9 +287,14 @@ void host_network::log(const std::string& line) const {
     log_(line);
 }
 
-void host_network::announce() const {
-  if (journal_log_)
-    journal_log_(journal());
+void host_network::record(const host_change& x) const {
+  if (record_)
+    record_->add(x);
+}
+
+void host_network::forget(const host_change& x) const {
+  if (record_)
+    record_->drop(x);
 }
 
 } // namespace vpn::actors

@@ -219,6 +219,8 @@ void io_loop::run() {
     auto n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
                         idle ? -1 : 0);
     now_ = system_clock_source{}.now();
+    // Only this thread writes: no locked instruction.
+    rounds_.store(rounds() + 1, std::memory_order_relaxed);
     for (int i = 0; i < n; ++i)
       handle_event(events[static_cast<size_t>(i)].data.ptr,
                    events[static_cast<size_t>(i)].events);

@@ -26,6 +26,8 @@ struct network_state {
   transport_observer_actor observer;
   batch_up_actor above;
   std::unique_ptr<transport> socket;
+  /// Behind `socket`, so that it ends first: a duplicate keeps the open file
+  /// alive, and the loop would go on to hear of a descriptor that is closed.
   std::unique_ptr<io_loop::watch> watch;
   /// The descriptor of `watch`.
   int watched = -1;
@@ -92,6 +94,8 @@ private:
     if (state.socket)
       return;
     state.socket = make_transport(state.cfg);
+    // Not ours to keep: a socket that is no use must not hold its port.
+    state.cfg.kept = nullptr;
     state.at_end_of_round = home()->at_end_of_round(flush_stage::edges, [this] {
       flush();
     });
@@ -146,7 +150,8 @@ private:
         if (state.lifeline && state.socket->check_lifeline() == outcome::dead)
           fail(state.socket->error());
       });
-    send(state.observer, transport_up{state.socket->local(), state.cfg.remote});
+    send(state.observer, transport_up{state.socket->local(), state.cfg.remote,
+                                      state.socket->take_kept()});
   }
 
   void handle(uint32_t events) {

@@ -27,6 +27,8 @@ constexpr uint16_t dns_port = 53;
 constexpr const char* marker
   = "# Written by vpn-actor while its tunnel is up; the former content:";
 constexpr const char* kept = "#| ";
+/// The same before a last line that did not end.
+constexpr const char* kept_open = "#: ";
 
 bool is_usual_port(const endpoint& x) {
   return x.port == 0 || x.port == dns_port;
@@ -56,14 +58,20 @@ failure cannot(const std::string& what, const std::string& path) {
 
 } // namespace
 
+bool is_ours(const std::string& text) {
+  return text.compare(0, std::strlen(marker), marker) == 0;
+}
+
 std::string original_of(const std::string& text) {
-  if (text.compare(0, std::strlen(marker), marker) != 0)
+  if (!is_ours(text))
     return text;
   std::string result;
   std::istringstream lines{text};
   for (std::string line; std::getline(lines, line);)
     if (line.compare(0, std::strlen(kept), kept) == 0)
       result += line.substr(std::strlen(kept)) + "\n";
+    else if (line.compare(0, std::strlen(kept_open), kept_open) == 0)
+      result += line.substr(std::strlen(kept_open));
   return result;
 }
 
@@ -94,7 +102,7 @@ std::string make_resolv_conf(const dns_config& cfg,
   }
   std::istringstream former{original};
   for (std::string line; std::getline(former, line);)
-    out << kept << line << '\n';
+    out << (former.eof() ? kept_open : kept) << line << '\n';
   return out.str();
 }
 
@@ -110,15 +118,16 @@ expected<std::vector<std::string>, failure>
 resolv_conf::apply(const dns_config& cfg) {
   if (auto result = open(); !result)
     return result.error();
-  auto before = original_ ? original_ : read();
-  if (!before)
+  auto now = read();
+  if (!now)
     return cannot("read", path_);
-  if (!original_)
-    before = original_of(*before);
-  auto text = make_resolv_conf(cfg, *before);
-  if (!write(text)) {
+  // Somebody else may have written meanwhile: theirs is what comes back.
+  auto before = original_ && *now == written_ ? *original_ : original_of(*now);
+  auto text = make_resolv_conf(cfg, before);
+  if (text != *now && !write(text)) {
     auto why = cannot("write", path_);
-    write(*before);
+    write(before);
+    original_.reset();
     return why;
   }
   original_ = std::move(before);
@@ -144,17 +153,33 @@ resolv_conf::apply(const dns_config& cfg) {
   return warnings;
 }
 
-std::optional<std::string> resolv_conf::undo() {
+resolv_conf::restored resolv_conf::undo() {
   if (!original_)
-    return std::nullopt;
-  auto original = std::move(*original_);
-  original_.reset();
+    return {};
   auto now = read();
-  if (now && *now != written_)
-    return path_ + " was changed by somebody else and is left alone";
-  if (!write(original))
-    return cannot("restore", path_).text;
-  return std::nullopt;
+  if (!now)
+    return {false, cannot("read", path_).text};
+  if (*now != written_) {
+    original_.reset();
+    return {true, path_ + " was changed by somebody else and is left alone"};
+  }
+  if (!write(*original_))
+    return {false, cannot("restore", path_).text};
+  original_.reset();
+  return {};
+}
+
+resolv_conf::restored resolv_conf::adopt() {
+  if (auto result = open(); !result)
+    return {errno == ENOENT, result.error().text};
+  auto now = read();
+  if (!now)
+    return {false, cannot("read", path_).text};
+  if (!is_ours(*now))
+    return {true, path_ + " was changed by somebody else and is left alone"};
+  original_ = original_of(*now);
+  written_ = std::move(*now);
+  return {};
 }
 
 // -- observers --
@@ -218,10 +243,18 @@ std::optional<std::string> resolv_conf::read() const {
 }
 
 /// Grows or overwrites first and cuts last, so that no reader finds it empty.
+/// What is cut has become empty lines by then: whoever dies in between leaves
+/// nothing else.
 bool resolv_conf::write(const std::string& text) const {
-  auto n = pwrite(file_->get(), text.data(), text.size(), 0);
-  return n == static_cast<ssize_t>(text.size())
-         && ftruncate(file_->get(), n) == 0;
+  struct stat about {};
+  if (fstat(file_->get(), &about) != 0)
+    return false;
+  auto size = static_cast<size_t>(std::max<off_t>(about.st_size, 0));
+  auto padded = text;
+  padded.resize(std::max(text.size(), std::min(size, max_file)), '\n');
+  auto n = pwrite(file_->get(), padded.data(), padded.size(), 0);
+  return n == static_cast<ssize_t>(padded.size())
+         && ftruncate(file_->get(), static_cast<off_t>(text.size())) == 0;
 }
 
 } // namespace vpn::actors

@@ -17,15 +17,25 @@ namespace vpn::actors {
 /// a link, or open since before privileges were given up.
 class resolv_conf {
 public:
+  /// `settled`: there is nothing to do any more. The text says what else there
+  /// is to say.
+  struct restored {
+    bool settled = true;
+    std::string problem;
+  };
+
   resolv_conf(std::string path, std::shared_ptr<const unique_fd> file);
 
   // -- commands --
-  /// Returns warnings about what such a file cannot say.
+  /// Returns warnings about what such a file cannot say. What is there already
+  /// is not written again.
   expected<std::vector<std::string>, failure>
   apply(const protocol::dns_config& cfg);
-  /// Puts the old content back, unless somebody else has written meanwhile:
-  /// then the text says so.
-  std::optional<std::string> undo();
+  /// Puts the old content back, unless somebody else has written meanwhile.
+  restored undo();
+  /// Takes what stands there as written by this object, if it is by one of
+  /// these.
+  restored adopt();
 
   // -- observers --
   bool applied() const noexcept { return original_.has_value(); }
@@ -47,6 +57,9 @@ private:
 /// servers are asked by the C library.
 std::string make_resolv_conf(const protocol::dns_config& cfg,
                              const std::string& original);
+
+/// True for a text of `make_resolv_conf`.
+bool is_ours(const std::string& text);
 
 /// What stood there before a text of `make_resolv_conf`; any other text itself.
 std::string original_of(const std::string& text);

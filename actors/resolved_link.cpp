@@ -124,10 +124,6 @@ resolved_link::connect(std::shared_ptr<sd_bus> bus) {
   return std::unique_ptr<resolved_link>{new resolved_link{std::move(bus)}};
 }
 
-resolved_link::~resolved_link() {
-  undo();
-}
-
 template <class Fill>
 void resolved_link::call(const char* method, Fill fill) {
   message m, reply;
@@ -182,6 +178,10 @@ resolved_link::apply(const dns_config& cfg, uint32_t device_index) {
     return failure{reason::host_failed, x.text};
   }
   return warnings;
+}
+
+void resolved_link::adopt(uint32_t device_index) noexcept {
+  index_ = static_cast<int32_t>(device_index);
 }
 
 void resolved_link::undo() {

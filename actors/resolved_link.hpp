@@ -18,7 +18,6 @@ class resolved_link {
 public:
   /// Nothing when there is no bus, or no systemd-resolved on it.
   static std::unique_ptr<resolved_link> connect(std::shared_ptr<sd_bus> bus);
-  ~resolved_link();
   resolved_link(const resolved_link&) = delete;
   resolved_link& operator=(const resolved_link&) = delete;
 
@@ -26,6 +25,8 @@ public:
   /// Returns warnings; after a failure the link is as it was before.
   expected<std::vector<std::string>, failure>
   apply(const protocol::dns_config& cfg, uint32_t device_index);
+  /// Takes this link as one that was told something here.
+  void adopt(uint32_t device_index) noexcept;
   /// RevertLink. A link that is gone needs none.
   void undo();
 

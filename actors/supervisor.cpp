@@ -18,22 +18,27 @@ supervisor_actor supervisor_state::handle() {
 void supervisor_state::start() {
   if (doing != activity::idle)
     return;
-  host = cfg->parts.spawn_host();
+  faults = cfg->faults;
+  spawn_helpers();
   if (cfg->session.self == protocol::role::server) {
     connect(cfg->network.remote);
     return;
   }
-  resolver = cfg->parts.spawn_resolver();
   plan.emplace(cfg->plan, cfg->random);
   creds = protocol::credentials{cfg->credentials};
   next_try({});
 }
 
 void supervisor_state::stop(reason why) {
-  if (stopping)
+  if (stopping) {
+    if (doing == activity::closing)
+      give_up_layers();
     return;
+  }
   stopping = true;
   stop_reason = why;
+  if (beside && beside->owes_goodbye)
+    self->send(beside->tree.data(), atom::leave_v);
   switch (doing) {
     case activity::idle:
     case activity::waiting:
@@ -67,6 +72,40 @@ void supervisor_state::restart() {
   close([this] {
     next_try({});
   });
+}
+
+/// SIGHUP: what the next try works by. HOST compares, so what is equal stays.
+void supervisor_state::reconfigure(config_ptr x) {
+  if (stopping || !plan)
+    return;
+  next_cfg = std::move(x);
+  restarting = true;
+  last_reason = reason::none;
+  ending = "sighup";
+  switch (doing) {
+    case activity::waiting:
+      begin_generation();
+      next_try({}, true);
+      break;
+    case activity::running:
+      comes_back = true;
+      close([this] {
+        next_try({}, true);
+      });
+      break;
+    default:
+      break; // the closing under way ends with the next try, or with the end
+  }
+}
+
+void supervisor_state::take_configuration() {
+  if (!next_cfg)
+    return;
+  cfg = std::exchange(next_cfg, nullptr);
+  plan.emplace(cfg->plan, cfg->random);
+  creds = protocol::credentials{cfg->credentials};
+  faults = cfg->faults;
+  fit_faults();
 }
 
 // -- small things --
@@ -106,27 +145,6 @@ void supervisor_state::wake_at(time_point due) {
   self->scheduled_send(handle(), due, atom::timeout_v, generation);
 }
 
-void supervisor_state::monitor_layers() {
-  tree.for_each([this](const layer_actor& layer) {
-    self->monitor(layer);
-  });
-}
-
-void supervisor_state::child_down(const caf::down_msg& dm) {
-  if (prompter && dm.source == prompter.address()) {
-    prompter = nullptr;
-    for (auto& x : std::exchange(open_questions, {}))
-      x.second({});
-    return;
-  }
-  if (doing != activity::running)
-    return;
-  session->handle_failure(
-    {reason::internal, "a layer died: " + self->system().render(dm.reason)},
-    cfg->clock->now());
-  drain();
-}
-
 /// Asks all layers and answers when the last one has; a layer that does not
 /// answer says so.
 caf::result<std::vector<layer_status>> supervisor_state::collect_status() {
@@ -142,17 +160,33 @@ caf::result<std::vector<layer_status>> supervisor_state::collect_status() {
     if (--all->pending == 0)
       all->promise.deliver(std::move(all->got));
   };
-  tree.for_each([&](const layer_actor& layer) {
+  tree.for_each([&](const layer_seat& layer) {
     ++all->pending;
-    self->request(layer, layer_limit, atom::status_v)
+    self->request(layer.hdl, layer_limit, atom::status_v)
+      .then(
+        [take](layer_status& x) {
+          take(std::move(x));
+        },
+        [take, name = to_string(layer.what)](const caf::error&) {
+          take({name, "does not answer", {}});
+        });
+  });
+  auto ask_fault = [&](const fault_control_actor& fault) {
+    ++all->pending;
+    self->request(fault, layer_limit, atom::fault_v, atom::status_v)
       .then(
         [take](layer_status& x) {
           take(std::move(x));
         },
         [take](const caf::error&) {
-          take({"?", "does not answer", {}});
+          take({"fault", "does not answer", {}});
         });
-  });
+  };
+  tree.for_each_fault(ask_fault);
+  for (const auto& x :
+       {host.at.gate_control, resolver.at.gate_control, runner.at.gate_control})
+    if (x)
+      ask_fault(x);
   if (all->pending == 0)
     all->promise.deliver(std::move(all->got));
   return all->promise;
@@ -186,8 +220,27 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
     [&st](atom::restart) {
       st.restart();
     },
+    [&st](atom::apply, config_ptr& x) {
+      st.reconfigure(std::move(x));
+    },
     [&st](atom::status) {
       return st.collect_status();
+    },
+    [&st](atom::fault, const std::string& text) {
+      return st.set_fault(text);
+    },
+    [&st](atom::pause, bool x) {
+      st.pause_faults(x);
+    },
+    [&st](atom::clear) {
+      st.clear_faults();
+    },
+    [&st](atom::beat) {
+      st.beat();
+    },
+    [&st](atom::detach, uint64_t number) {
+      if (st.beside && st.beside->number == number)
+        st.end_beside();
     },
     [&st](atom::timeout, uint64_t generation) {
       if (generation != st.generation)
@@ -215,6 +268,14 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
     [=, &st](const transport_up& x) {
       with_session([&](protocol::session& s, instant now) {
         st.facts.local = x.local;
+        st.tree.keep_socket(x.socket);
+        if (s.state() != protocol::session_state::idle) {
+          // A NETWORK that came back, or moved.
+          if (st.told.socket)
+            st.self->send(st.tree.network(), *st.told.socket);
+          st.ping();
+          return;
+        }
         st.note(std::string{st.session_cfg.tcp ? "TCPv" : "UDPv"}
                 + (x.remote.address.kind == family::v6 ? "6" : "4")
                 + " link remote: " + socket_name(x.remote));
@@ -265,6 +326,12 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
       with_session([&](protocol::session& s, instant now) {
         s.handle_data_event(x.event, now);
       });
+    },
+    [&st](const addresses_changed& x) {
+      st.addresses_gone(x.gone);
+    },
+    [&st](const host_woke& x) {
+      st.woke(x.slept);
     },
   };
 }

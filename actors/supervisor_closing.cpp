@@ -6,34 +6,35 @@ namespace vpn::actors {
 
 void supervisor_state::close(std::function<void()> then) {
   auto keeps_device = comes_back && !stopping && tunnel_stands
-                      && (cfg->persist_tun
+                      && (cfg->persist_tun || next_cfg || beside
                           || (session && session->options()
                               && session->options()->persist_tun));
   comes_back = false;
   // Nobody has answered yet, so nobody will acknowledge a last word.
   if (session && !session->heard_peer())
-    end_negotiations();
+    tree.close_negotiations();
   begin_generation();
   doing = activity::closing;
   session.reset();
   call_off_questions();
-  tunnel_under_way = tunnel_wanted_again = false;
+  tunnel_under_way = tunnel_wanted_again = restoring = false;
   next = std::move(then);
   closing_steps.clear();
   // Top-down: what a layer still has goes to the one below before that one is
   // asked. The device lives until the tree is killed, after HOST has undone
   // what hangs on it.
-  tree.for_each([this](const layer_actor& layer) {
-    add_closing_step([this, layer](const std::function<void()>& done) {
-      self->request(layer, layer_limit, atom::shutdown_v)
-        .then(
-          [done](const layer_status&) {
-            done();
-          },
-          [done](const caf::error&) {
-            done();
-          });
-    });
+  tree.for_each([this](const layer_seat& layer) {
+    add_closing_step(
+      [this, hdl = layer.hdl](const std::function<void()>& done) {
+        self->request(hdl, layer_limit, atom::shutdown_v)
+          .then(
+            [done](const layer_status&) {
+              done();
+            },
+            [done](const caf::error&) {
+              done();
+            });
+      });
   });
   closing_step = 0;
   layers_to_close = closing_steps.size();
@@ -65,20 +66,29 @@ void supervisor_state::add_undo_steps() {
   if (tunnel_stands && scripts.down_pre)
     add_script_step("down", scripts.down, script_arguments(standing));
   add_closing_step([this](const std::function<void()>& done) {
-    self->request(host, host_limit, atom::undo_v)
-      .then(
-        [done](const layer_status&) {
-          done();
-        },
-        [done](const caf::error&) {
-          done();
-        });
+    undo_tunnel(done);
   });
   if (routes_stand)
     add_script_step("dns-down", scripts.dns_updown, {});
   if (tunnel_stands && !scripts.down_pre)
     add_script_step("down", scripts.down, script_arguments(standing));
   tunnel_stands = up_ran = routes_stand = false;
+}
+
+/// The journal outlives HOST: the next one undoes what is in it.
+void supervisor_state::undo_tunnel(const std::function<void()>& done) {
+  ask_helper<layer_status>(
+    host, host_limit,
+    [done](const layer_status&) {
+      done();
+    },
+    [this, done](bool died) {
+      if (died)
+        undo_tunnel(done);
+      else
+        done();
+    },
+    atom::undo_v);
 }
 
 /// Variable `signal`: why the tunnel goes down.
@@ -141,16 +151,21 @@ void supervisor_state::closing_timed_out() {
     wake_at(closing_until);
     return;
   }
-  if (layers_to_close == 0) {
+  if (layers_to_close == 0)
     closed();
+  else
+    give_up_layers();
+}
+
+void supervisor_state::give_up_layers() {
+  if (layers_to_close == 0)
     return;
-  }
   closing_steps.erase(closing_steps.begin(),
                       closing_steps.begin()
                         + static_cast<std::ptrdiff_t>(layers_to_close - 1));
   layers_to_close = 0;
   ++closing_step; // whoever answers now is too late
-  closing_until = now + closing_limit;
+  closing_until = cfg->clock->now().steady + closing_limit;
   wake_at(closing_until);
   close_next();
 }
@@ -158,10 +173,8 @@ void supervisor_state::closing_timed_out() {
 void supervisor_state::closed() {
   begin_generation(); // answers still under way belong to the past
   closing_steps.clear();
-  tree.for_each([this](const layer_actor& layer) {
-    self->demonitor(layer.address());
-  });
   tree.kill();
+  follow_layers();
   doing = activity::waiting;
   go_on();
 }
@@ -199,15 +212,15 @@ void supervisor_state::call_off_questions() {
 }
 
 void supervisor_state::end_helpers() {
-  auto end = [](auto& hdl) {
-    if (hdl)
-      caf::anon_send_exit(hdl, caf::exit_reason::user_shutdown);
-    hdl = nullptr;
-  };
-  end(host);
-  end(resolver);
-  end(runner);
+  end_beside();
+  for (auto* x : {&host.unanswered, &resolver.unanswered, &runner.unanswered})
+    x->clear();
+  end(host.at);
+  end(resolver.at);
+  end(runner.at);
   end(prompter);
+  end(loop_beat);
+  end(host_watch);
 }
 
 supervisor_state::~supervisor_state() {

@@ -64,14 +64,11 @@ void supervisor_state::perform(protocol::open_negotiation& x) {
   // of a try has its answer already.
   with_credentials(while_running<>([this, x] {
     use_credentials();
-    add_negotiation(self->system(), tree, *cfg, session_cfg, x, handle());
+    tree.open_negotiation(x, session_cfg);
     // TLS has it now, and nobody else needs it.
     session_cfg.password.clear();
     creds.handle_used();
-    auto& layers = tree.negotiations[x.key_id];
-    self->monitor(layers.reliable);
-    self->monitor(layers.control);
-    self->monitor(layers.tls);
+    follow_layers();
   }));
 }
 
@@ -90,44 +87,28 @@ void supervisor_state::use_credentials() {
 }
 
 void supervisor_state::perform(protocol::close_negotiation& x) {
-  auto i = tree.negotiations.find(x.key_id);
-  if (i == tree.negotiations.end())
-    return;
-  self->demonitor(i->second.reliable.address());
-  self->demonitor(i->second.control.address());
-  self->demonitor(i->second.tls.address());
-  remove_negotiation(tree, x.key_id);
-}
-
-void supervisor_state::end_negotiations() {
-  while (!tree.negotiations.empty()) {
-    protocol::close_negotiation x{tree.negotiations.begin()->first};
-    perform(x);
-  }
+  tree.close_negotiation(x.key_id);
+  follow_layers();
 }
 
 void supervisor_state::perform(protocol::derive_key& x) {
-  auto i = tree.negotiations.find(x.key_id);
-  if (i != tree.negotiations.end())
-    self->send(i->second.tls, x);
+  if (tree.negotiates(x.key_id))
+    self->send(tree.tls(x.key_id), x);
 }
 
 void supervisor_state::perform(protocol::derive_control_key& x) {
-  auto i = tree.negotiations.find(0);
-  if (i != tree.negotiations.end())
-    self->send(i->second.tls, x);
+  if (tree.negotiates(0))
+    self->send(tree.tls(0), x);
 }
 
 void supervisor_state::perform(protocol::send_text& x) {
-  auto i = tree.negotiations.find(x.key_id);
-  if (i != tree.negotiations.end())
-    self->send(i->second.tls, text_command{std::move(x.text)});
+  if (tree.negotiates(x.key_id))
+    self->send(tree.tls(x.key_id), text_command{std::move(x.text)});
 }
 
 void supervisor_state::perform(protocol::accept_peer& x) {
-  auto i = tree.negotiations.find(x.key_id);
-  if (i != tree.negotiations.end())
-    self->send(i->second.tls, atom::accept_v);
+  if (tree.negotiates(x.key_id))
+    self->send(tree.tls(x.key_id), atom::accept_v);
 }
 
 /// The command is asked about each certificate, the authority's first.
@@ -183,21 +164,27 @@ void supervisor_state::perform(protocol::ask_person& x) {
 // -- the layers --
 
 void supervisor_state::perform(protocol::allow_soft_reset& x) {
-  self->send(tree.muxer, atom::allow_v, x.key_id);
+  told.allowed_key = x.key_id;
+  self->send(tree.muxer(), atom::allow_v, x.key_id);
 }
 
 void supervisor_state::perform(protocol::configure_data& x) {
-  self->send(tree.data, x.config);
+  told.data = x.config;
+  self->send(tree.data(), x.config);
 }
 
 void supervisor_state::perform(protocol::configure_socket& x) {
-  if (x.remote)
+  if (x.remote) {
     facts.remote = *x.remote;
-  self->send(tree.network, x);
+    tree.set_remote(*x.remote);
+  } else {
+    told.socket = x;
+  }
+  self->send(tree.network(), x);
 }
 
 void supervisor_state::perform(protocol::send_data_exit&) {
-  self->send(tree.data, atom::leave_v);
+  self->send(tree.data(), atom::leave_v);
 }
 
 // -- the end --
@@ -209,7 +196,7 @@ void supervisor_state::perform(protocol::end_session& x) {
              ? "ping-exit"
              : restart_word(last_reason);
   remember_token();
-  auto again = is_transient(x.what.why);
+  auto again = x.again || is_transient(x.what.why);
   if (x.refused)
     again
       = creds.handle_auth_failed(*x.refused) == protocol::auth_verdict::again;
@@ -222,6 +209,15 @@ void supervisor_state::perform(protocol::end_session& x) {
     plan->go(*x.where);
   auto final = x.final || stopping || !plan || cfg->single_session || !again;
   comes_back = !final;
+  // A second socket cannot have the same port.
+  if (x.data_until && !x.final && !stopping && !port_is_fixed) {
+    go_beside(*x.data_until);
+    if (plan)
+      next_try(x.backoff, x.at_once);
+    else
+      connect(cfg->network.remote);
+    return;
+  }
   close([this, what = x.what, backoff = x.backoff, at_once = x.at_once, final] {
     if (final || stopping) {
       finish(what);

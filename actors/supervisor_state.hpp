@@ -1,15 +1,19 @@
 // SUPERVISOR's state, shared by its sources: one try after the other
-// (supervisor.cpp), the session's actions (supervisor_session.cpp), the tunnel
-// on this host and the user's scripts (supervisor_tunnel.cpp), and the end of a
-// tree (supervisor_closing.cpp).
+// (supervisor.cpp, supervisor_try.cpp), the session's actions
+// (supervisor_session.cpp), the tunnel on this host and the user's scripts
+// (supervisor_tunnel.cpp), layers that die or hang (supervisor_layers.cpp),
+// faults (supervisor_faults.cpp), and the end of a tree
+// (supervisor_closing.cpp).
 #pragma once
 
 #include "vpn/protocol/connect_plan.hpp"
+#include "vpn/protocol/restart_intensity.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <deque>
+#include <set>
 
 #include "script_environment.hpp"
 #include "session_tree.hpp"
@@ -18,6 +22,24 @@ namespace vpn::actors {
 
 /// What SUPERVISOR is doing, around the session's own states.
 enum class activity : uint8_t { idle, waiting, running, closing, done };
+
+/// HOST, RESOLVER or RUNNER: asked one thing at a time, and replaced when it
+/// dies.
+template <class Interface>
+struct helper {
+  place<Interface> at;
+  /// What is to be done when the answer to a question will never come.
+  std::map<uint64_t, std::function<void()>> unanswered;
+};
+
+/// A session whose control channel is gone: its keys carry data until the next
+/// session is there. Another tree with buffers of its own.
+struct session_beside {
+  session_tree tree;
+  uint64_t number = 0;
+  /// The peer is told inside the tunnel when everything ends.
+  bool owes_goodbye = false;
+};
 
 struct supervisor_state {
   static inline const char* name = "supervisor";
@@ -48,13 +70,50 @@ struct supervisor_state {
                                        = nullptr);
   void stop(reason why);
   void restart();
+  void reconfigure(config_ptr x);
+  void take_configuration();
+
+  // -- layers that die or hang --
+  void follow_layers();
+  void child_down(const caf::down_msg& dm);
+  void layer_lost(const layer_seat& which, succession how,
+                  const std::string& text);
+  void replace(const layer_seat& which, succession how);
+  bool may_restart(const std::string& what);
+  void beat();
+  void beat_layers();
+  void loop_silent();
+  void addresses_gone(const std::vector<ip_address>& gone);
+  void woke(uint64_t slept);
+  void ping();
+  void go_beside(time_point until);
+  void end_beside();
+  template <class Interface>
+  void spawn_helper(helper<Interface>& x, protocol::layer what, Interface hdl);
+  template <class Interface>
+  bool helper_down(helper<Interface>& x, protocol::layer what,
+                   const caf::down_msg& dm,
+                   const std::function<Interface()>& spawn);
+  /// Asks a helper; `failed` is told whether it died over the question.
+  template <class Result, class Interface, class Then, class Failed,
+            class... Ts>
+  void ask_helper(helper<Interface>& x, duration limit, Then then,
+                  Failed failed, Ts&&... what);
+  void spawn_helpers();
+  void need_runner();
+
+  // -- faults --
+  caf::result<std::string> set_fault(const std::string& text);
+  void clear_faults();
+  void spend_faults(protocol::layer what);
+  void fit_faults();
+  void pause_faults(bool x);
 
   // -- the session --
   void drain();
   void tell();
   void perform(protocol::open_negotiation& x);
   void perform(protocol::close_negotiation& x);
-  void end_negotiations();
   void perform(protocol::derive_key& x);
   void perform(protocol::derive_control_key& x);
   void perform(protocol::judge_peer& x);
@@ -85,6 +144,7 @@ struct supervisor_state {
   // -- the tunnel on this host --
   void reopen_device();
   void ask_for_tunnel();
+  void host_returned();
   void tunnel_applied(tunnel_device& device);
   void add_routes();
   void ask_for_routes();
@@ -100,6 +160,7 @@ struct supervisor_state {
   void close(std::function<void()> then);
   void close_keeping_device();
   void add_undo_steps();
+  void undo_tunnel(const std::function<void()>& done);
   std::string signal_word() const;
   void add_closing_step(std::function<void(const std::function<void()>&)> step);
   void add_script_step(const char* type, const std::vector<std::string>& words,
@@ -107,6 +168,7 @@ struct supervisor_state {
   void close_next();
   void closed();
   void closing_timed_out();
+  void give_up_layers();
   void finish(failure what);
   void call_off_questions();
   void end_helpers();
@@ -121,8 +183,6 @@ struct supervisor_state {
   void begin_generation();
   void go_on();
   void wake_at(time_point due);
-  void monitor_layers();
-  void child_down(const caf::down_msg& dm);
   supervisor_actor handle();
   caf::result<std::vector<layer_status>> collect_status();
 
@@ -141,9 +201,27 @@ struct supervisor_state {
   protocol::session_config session_cfg;
   std::optional<protocol::session> session;
   session_tree tree;
-  host_actor host;
-  resolver_actor resolver;
-  runner_actor runner;
+  std::unique_ptr<session_beside> beside;
+  uint64_t sessions_beside = 0;
+  bool port_is_fixed = false;
+  /// What the layers of this tree were told last: one that is replaced may not
+  /// have heard it.
+  struct {
+    std::optional<uint8_t> allowed_key;
+    std::optional<protocol::data_channel_config> data;
+    std::optional<protocol::configure_socket> socket;
+  } told;
+  /// Layers whose end is told to us.
+  std::set<caf::actor_addr> followed;
+  protocol::restart_intensity intensity;
+  std::vector<protocol::fault_spec> faults;
+  config_ptr next_cfg;
+  helper<host_actor> host;
+  helper<resolver_actor> resolver;
+  helper<runner_actor> runner;
+  uint64_t questions_to_helpers = 0;
+  loop_beat_actor loop_beat;
+  host_watch_actor host_watch;
   prompter_actor prompter;
   /// What PROMPTER has not answered yet.
   std::map<uint64_t, std::function<void(protocol::answer)>> open_questions;
@@ -151,6 +229,8 @@ struct supervisor_state {
   /// The tunnel that HOST holds: its device, what it was made of, and whether
   /// `up` and the routes are done.
   std::string device;
+  /// Its descriptor, for a TUN that comes later.
+  tunnel_device opened;
   std::string tunnel_digest;
   /// What scripts are told about this try, and about the tunnel that stands.
   script_facts facts;
@@ -158,6 +238,8 @@ struct supervisor_state {
   bool tunnel_stands = false;
   /// HOST is at work on one, and another is wanted after it.
   bool tunnel_under_way = false;
+  /// HOST has died and finds its way again: no script hears of it.
+  bool restoring = false;
   bool tunnel_wanted_again = false;
   bool up_ran = false;
   bool routes_stand = false;
@@ -187,6 +269,27 @@ struct supervisor_state {
 /// "[AF_INET]" and "[AF_INET]192.0.2.1:1194", as logs and scripts have it.
 std::string socket_family(const endpoint& x);
 std::string socket_name(const endpoint& x);
+
+template <class Result, class Interface, class Then, class Failed, class... Ts>
+void supervisor_state::ask_helper(helper<Interface>& x, duration limit,
+                                  Then then, Failed failed, Ts&&... what) {
+  auto id = ++questions_to_helpers;
+  x.unanswered[id] = [failed] {
+    failed(true);
+  };
+  self->request(x.at.front.handle(), limit, std::forward<Ts>(what)...)
+    .then(
+      [&x, id, then](Result& result) {
+        if (x.unanswered.erase(id) > 0)
+          then(result);
+      },
+      [&x, id, failed](const caf::error& err) {
+        // Its end is told in a message of its own.
+        if (err != caf::sec::request_receiver_down
+            && x.unanswered.erase(id) > 0)
+          failed(false);
+      });
+}
 
 /// A layer's time to finish or to answer, and everybody's together.
 constexpr auto layer_limit = std::chrono::milliseconds{1500};

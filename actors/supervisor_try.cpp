@@ -17,6 +17,7 @@ void supervisor_state::next_try(duration at_least, bool at_once) {
     finish({stop_reason, {}});
     return;
   }
+  take_configuration();
   auto step = plan->next_step(at_least);
   if (step && at_once)
     step->delay = {};
@@ -26,12 +27,13 @@ void supervisor_state::next_try(duration at_least, bool at_once) {
     return;
   }
   if (last_reason != reason::none || restarting) {
-    note("SIGUSR1["
-         + (restarting ? "hard"
-                       : "soft,"
-                           + (restart_note.empty() ? restart_word(last_reason)
-                                                   : restart_note))
-         + "] received, process restarting");
+    if (ending != "sighup")
+      note("SIGUSR1["
+           + (restarting ? "hard"
+                         : "soft,"
+                             + (restart_note.empty() ? restart_word(last_reason)
+                                                     : restart_note))
+           + "] received, process restarting");
     enter(phase::reconnecting,
           restarting ? std::string{} : to_string(last_reason));
     restarting = false;
@@ -40,11 +42,10 @@ void supervisor_state::next_try(duration at_least, bool at_once) {
   begin_generation();
   doing = activity::waiting;
   if (step->delay > duration::zero())
-    note(
-      "Restart pause, "
-      + std::to_string(
-        std::chrono::duration_cast<std::chrono::seconds>(step->delay).count())
-      + " second(s)");
+    note("Restart pause, "
+         + std::to_string(
+           std::chrono::ceil<std::chrono::seconds>(step->delay).count())
+         + " second(s)");
   auto go = [this, at = *step] {
     with_credentials([this, at] {
       begin_try(at);
@@ -160,18 +161,20 @@ void supervisor_state::resolve_proxy(size_t index, const endpoint& target) {
 
 void supervisor_state::ask_resolver(
   resolve_request what, std::function<void(const resolve_result&)> then) {
-  self->request(resolver, resolve_limit, std::move(what))
-    .then(
-      [this, then, g = generation](const resolve_result& x) {
-        if (g == generation && doing == activity::waiting)
-          then(x);
-      },
-      [this, then, g = generation](const caf::error&) {
-        if (g == generation && doing == activity::waiting)
-          then({{},
-                {reason::resolve_failed,
-                 "looking up the server's name took too long"}});
-      });
+  ask_helper<resolve_result>(
+    resolver, resolve_limit,
+    [this, then, g = generation](const resolve_result& x) {
+      if (g == generation && doing == activity::waiting)
+        then(x);
+    },
+    [this, then, g = generation](bool died) {
+      if (g == generation && doing == activity::waiting)
+        then({{},
+              {reason::resolve_failed,
+               died ? "the name look-up broke off"
+                    : "looking up the server's name took too long"}});
+    },
+    std::move(what));
 }
 
 void supervisor_state::resolved(size_t index, const resolve_result& result,
@@ -232,6 +235,11 @@ void supervisor_state::connect(const endpoint& remote,
   const auto& settings = entry ? entry->settings : cfg->settings;
   session_cfg = cfg->session;
   session_cfg.remote = remote;
+  if (cfg->random) {
+    std::array<uint8_t, 4> draw{};
+    cfg->random(draw.data(), draw.size());
+    session_cfg.reneg_draw = load_u32(draw.data());
+  }
   session_cfg.tcp = entry ? entry->tcp : cfg->network.tcp;
   session_cfg.connect_timeout = settings.connect_timeout;
   session_cfg.exit_notify = settings.exit_notify;
@@ -245,6 +253,7 @@ void supervisor_state::connect(const endpoint& remote,
   network.connect_timeout = settings.connect_timeout;
   network.local_address = settings.local_address;
   network.local_port = settings.local_port;
+  port_is_fixed = settings.local_port != 0;
   network.ipv6_only = settings.ipv6_only;
   network.floats = settings.floats;
   if (settings.proxy.kind != protocol::proxy_kind::none) {
@@ -270,9 +279,11 @@ void supervisor_state::connect(const endpoint& remote,
     note("Attempting to reach " + facts.host + ":" + facts.port
          + " through the proxy " + settings.proxy.host);
   session.emplace(session_cfg, cfg->clock->now());
-  tree = spawn_tree(self->system(), *cfg, settings, network, handle());
-  monitor_layers();
-  self->send(tree.network, atom::start_v);
+  told = {};
+  tree = session_tree{
+    {&self->system(), cfg, settings, std::move(network), handle(), &faults}};
+  follow_layers();
+  self->send(tree.network(), atom::start_v);
 }
 
 } // namespace vpn::actors

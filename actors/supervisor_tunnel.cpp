@@ -53,15 +53,30 @@ void supervisor_state::ask_for_tunnel() {
     return;
   }
   tunnel_under_way = true;
-  self->request(host, host_limit, atom::apply_v, facts.tunnel)
-    .then(while_running<tunnel_device&>([this](tunnel_device& what) {
-            tunnel_applied(what);
-          }),
-          while_running<const caf::error&>([this](const caf::error& err) {
-            session_failed(
-              {reason::host_failed,
-               "setting up the tunnel failed: " + self->system().render(err)});
-          }));
+  ask_helper<tunnel_device>(
+    host, host_limit,
+    while_running<tunnel_device&>([this](tunnel_device& what) {
+      tunnel_applied(what);
+    }),
+    while_running<bool>([this](bool died) {
+      // The next HOST compares, and goes on.
+      tunnel_under_way = false;
+      if (died)
+        ask_for_tunnel();
+      else
+        session_failed(
+          {reason::host_failed, "setting up the tunnel took too long"});
+    }),
+    atom::apply_v, facts.tunnel);
+}
+
+/// HOST was replaced while the tunnel stood: the new one finds in the journal
+/// what was there, and changes what differs.
+void supervisor_state::host_returned() {
+  if (doing != activity::running || !tunnel_stands || tunnel_under_way)
+    return;
+  restoring = true;
+  ask_for_tunnel();
 }
 
 void supervisor_state::tunnel_applied(tunnel_device& what) {
@@ -71,6 +86,10 @@ void supervisor_state::tunnel_applied(tunnel_device& what) {
   }
   for (auto& text : what.warnings)
     warn(text);
+  opened = what;
+  if (host_watch)
+    self->send(host_watch, atom::attach_v, what.name);
+  end_beside();
   auto stayed = tunnel_stands && what.name == device;
   tunnel_stands = true;
   device = what.name;
@@ -79,8 +98,9 @@ void supervisor_state::tunnel_applied(tunnel_device& what) {
   facts.net_gateway6 = what.net_gateway6;
   facts.restart = stayed;
   standing = facts;
-  self->send(tree.tun, atom::attach_v, what);
-  if (cfg->scripts.up.empty() || (up_ran && !cfg->scripts.up_restart)) {
+  self->send(tree.tun(), atom::attach_v, what);
+  if (restoring || cfg->scripts.up.empty()
+      || (up_ran && !cfg->scripts.up_restart)) {
     add_routes();
     return;
   }
@@ -103,15 +123,21 @@ void supervisor_state::add_routes() {
 }
 
 void supervisor_state::ask_for_routes() {
-  self->request(host, host_limit, atom::route_v)
-    .then(while_running<const routes_result&>([this](const routes_result& x) {
-            routes_added(x);
-          }),
-          while_running<const caf::error&>([this](const caf::error& err) {
-            session_failed(
-              {reason::host_failed,
-               "adding routes failed: " + self->system().render(err)});
-          }));
+  ask_helper<routes_result>(
+    host, host_limit,
+    while_running<const routes_result&>([this](const routes_result& x) {
+      routes_added(x);
+    }),
+    while_running<bool>([this](bool died) {
+      if (!died) {
+        session_failed({reason::host_failed, "adding routes took too long"});
+        return;
+      }
+      tunnel_under_way = false;
+      restoring = true; // `up` has been there
+      ask_for_tunnel();
+    }),
+    atom::route_v);
 }
 
 void supervisor_state::routes_added(const routes_result& result) {
@@ -136,6 +162,7 @@ void supervisor_state::routes_added(const routes_result& result) {
 
 void supervisor_state::tunnel_ready() {
   tunnel_under_way = false;
+  restoring = false;
   session->handle_tunnel_applied(device, cfg->clock->now());
   was_connected = true;
   if (plan)
@@ -163,28 +190,28 @@ void supervisor_state::run_script(const char* type,
     then(true);
     return;
   }
-  if (!runner)
-    runner = cfg->parts.spawn_runner();
+  need_runner();
   run_request what;
   what.words = std::move(words);
   what.environment = make_script_environment(about);
   what.environment.push_back(std::string{"script_type="} + type);
   what.limit_seconds = script_seconds.count();
   auto command = what.words.front();
-  self->request(runner, script_limit, what)
-    .then(
-      [this, command, then](const run_result& x) {
-        if (x.what.why != reason::none)
-          warn(x.what.text);
-        else if (x.status != 0)
-          warn("script " + command + " failed with status "
-               + std::to_string(x.status));
-        then(x.what.why == reason::none && x.status == 0);
-      },
-      [this, command, then](const caf::error&) {
-        warn("script " + command + " did not end");
-        then(false);
-      });
+  ask_helper<run_result>(
+    runner, script_limit,
+    [this, command, then](const run_result& x) {
+      if (x.what.why != reason::none)
+        warn(x.what.text);
+      else if (x.status != 0)
+        warn("script " + command + " failed with status "
+             + std::to_string(x.status));
+      then(x.what.why == reason::none && x.status == 0);
+    },
+    [this, command, then](bool) {
+      warn("script " + command + " did not end");
+      then(false);
+    },
+    what);
 }
 
 } // namespace vpn::actors

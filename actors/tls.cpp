@@ -9,6 +9,12 @@ namespace {
 /// DATA CHANNEL and MUXER answer within microseconds; this is for those that
 /// are stuck.
 constexpr auto install_limit = std::chrono::seconds{5};
+constexpr int install_tries = 4;
+
+/// Nobody has answered, neither yes nor no.
+bool is_lost(const caf::error& x) {
+  return x == caf::sec::request_receiver_down || x == caf::sec::request_timeout;
+}
 
 } // namespace
 
@@ -40,14 +46,24 @@ void tls_state::derive(const protocol::derive_key& what) {
   spec->digest = what.digest;
   spec->epoch = what.epoch;
   spec->keys = *block;
-  // A request, since the order of messages is known per sender only: the key
-  // must be there before SUPERVISOR says so to the peer.
-  self->request(keys, install_limit, atom::install_v, data_key_box{spec})
+  install(data_key_box{spec}, install_tries);
+}
+
+/// A request, since the order of messages is known per sender only: the key
+/// must be there before SUPERVISOR says so to the peer. DATA CHANNEL may be
+/// replaced over it; then the next one is asked, for which the same key is not
+/// a second one.
+void tls_state::install(const data_key_box& box, int tries) {
+  self->request(keys, install_limit, atom::install_v, box)
     .then(
       [this](uint8_t installed) {
         self->send(observer, key_installed{installed});
       },
-      [this](const caf::error& err) {
+      [this, box, tries](const caf::error& err) {
+        if (tries > 1 && is_lost(err)) {
+          install(box, tries - 1);
+          return;
+        }
         report(protocol::negotiation_failed{
           {reason::internal,
            "cannot install the data key: " + self->system().render(err)}});
@@ -64,9 +80,16 @@ void tls_state::derive_control() {
     refuse(to_string(block.error()));
     return;
   }
-  auto box = control_key_box{std::make_shared<const key_block>(*block)};
-  // A request for the same reason: the first soft reset uses this key.
-  self->request(control_keys, install_limit, atom::install_v, std::move(box))
+  install_control({std::make_shared<const key_block>(*block)}, install_tries);
+}
+
+/// A request for the same reason: the first soft reset uses this key.
+void tls_state::install_control(const control_key_box& box, int tries) {
+  auto refuse = [this](const std::string& why) {
+    report(protocol::negotiation_failed{
+      {reason::internal, "cannot install the control channel's key: " + why}});
+  };
+  self->request(control_keys, install_limit, atom::install_v, box)
     .then(
       [this, refuse](const control_key_installed& x) {
         if (x.ok)
@@ -74,8 +97,11 @@ void tls_state::derive_control() {
         else
           refuse("MUXER does not take it");
       },
-      [this, refuse](const caf::error& err) {
-        refuse(self->system().render(err));
+      [this, refuse, box, tries](const caf::error& err) {
+        if (tries > 1 && is_lost(err))
+          install_control(box, tries - 1);
+        else
+          refuse(self->system().render(err));
       });
 }
 

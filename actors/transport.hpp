@@ -59,6 +59,9 @@ public:
 
   /// The socket that packets pass. While connecting it may be another one.
   virtual int fd() const noexcept = 0;
+  /// After `open`, once: what another transport can go on with; null for
+  /// nothing.
+  virtual shared_fd take_kept() { return nullptr; }
   /// A connection whose end is the end of this transport; -1 for none.
   virtual int lifeline() const noexcept { return -1; }
   /// The lifeline has something to say: `dead` when it is cut.

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -40,6 +41,9 @@ struct tun_state {
   batch_down_actor below;
   device_observer_actor observer;
   tunnel_device device;
+  /// A duplicate of the device's descriptor: epoll tells two users of a device
+  /// apart by it, the TUN of a session that goes and the one that comes.
+  unique_fd own;
   std::unique_ptr<io_loop::watch> watch;
   std::unique_ptr<io_loop::hook> at_end_of_round;
   std::unique_ptr<protocol::packet_coalescer> joiner;
@@ -86,8 +90,13 @@ private:
     use_joiner(device.tso, device.uso);
     if (!device.fd || home() == nullptr)
       return;
+    state.own = unique_fd{fcntl(device.fd->get(), F_DUPFD_CLOEXEC, 0)};
+    if (!state.own) {
+      lost();
+      return;
+    }
     state.watch
-      = home()->watch_fd(device.fd->get(), EPOLLIN, [this](uint32_t events) {
+      = home()->watch_fd(state.own.get(), EPOLLIN, [this](uint32_t events) {
           handle(events);
         });
     state.at_end_of_round = home()->at_end_of_round(flush_stage::edges, [this] {

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "socket_options.hpp"
+#include "udp_socket.hpp"
 #include <netinet/udp.h>
 
 #ifndef UDP_SEGMENT
@@ -33,20 +34,16 @@ public:
   explicit udp_transport(const network_config& cfg) : cfg_(cfg) {}
 
   outcome open() override {
-    auto made = make_socket(cfg_, cfg_.remote, false, binding::local);
+    auto made = open_udp_socket(cfg_);
     if (!made)
       return die(made.error());
-    fd_ = std::move(*made);
-    auto how = cfg_.floats ? open_to_all() : open_to_remote();
-    if (how == outcome::dead)
-      return how;
-    int one = 1, zero = 0;
-    gro_ = setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &one, sizeof(one)) == 0;
-    gso_
-      = setsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &zero, sizeof(zero)) == 0;
-    // A forged ICMP must not shrink the path: packets above the MTU are
-    // fragmented instead, as the stock client has it.
-    ignore_path_mtu(fd_.get(), cfg_.remote.address.kind);
+    socket_ = std::move(*made);
+    if (!socket_.kept) {
+      auto second = socket_.fd.dup();
+      cfg_.kept = second ? share(std::move(second)) : nullptr;
+    }
+    if (cfg_.floats)
+      set_remote(cfg_.remote);
     return outcome::done;
   }
 
@@ -100,8 +97,9 @@ public:
     name_size_ = to_.size;
   }
 
-  int fd() const noexcept override { return fd_.get(); }
-  endpoint local() const override { return local_; }
+  int fd() const noexcept override { return socket_.fd.get(); }
+  shared_fd take_kept() override { return std::move(cfg_.kept); }
+  endpoint local() const override { return socket_.local; }
   std::string peer() const override { return to_string(cfg_.remote); }
 
   std::string statistics() const override {
@@ -110,48 +108,11 @@ public:
            + std::to_string(datagrams_out_) + " by " + std::to_string(sends_)
            + " sends, receive errors " + std::to_string(receive_errors_)
            + ", send errors " + std::to_string(send_errors_) + ", dropped "
-           + std::to_string(dropped_) + (gso_ ? "" : ", no GSO")
-           + (gro_ ? "" : ", no GRO");
+           + std::to_string(dropped_) + (socket_.gso ? "" : ", no GSO")
+           + (socket_.gro ? "" : ", no GRO");
   }
 
 private:
-  /// A connected socket takes packets of this peer only, and needs no route
-  /// look-up per packet.
-  outcome open_to_remote() {
-    to_ = to_socket_address(cfg_.remote);
-    if (connect(fd_.get(), to_.get(), to_.size) != 0)
-      return die("cannot reach " + peer(), errno);
-    local_ = local_endpoint(fd_.get());
-    return outcome::done;
-  }
-
-  /// With `float` the socket hears everybody; who is not the server fails at
-  /// MUXER or DATA CHANNEL.
-  outcome open_to_all() {
-    to_ = to_socket_address(cfg_.remote);
-    name_ = to_.get();
-    name_size_ = to_.size;
-    // The address that the kernel will send from is only told to who connects.
-    auto probe = make_socket(cfg_, cfg_.remote, false, binding::none);
-    if (!probe)
-      return die(probe.error());
-    if (connect(probe->get(), to_.get(), to_.size) != 0)
-      return die("cannot reach " + peer(), errno);
-    local_ = local_endpoint(probe->get());
-    if (local_endpoint(fd_.get()).port == 0) {
-      endpoint any;
-      any.address.kind = cfg_.remote.address.kind;
-      auto sa = to_socket_address(any);
-      if (bind(fd_.get(), sa.get(), sa.size) != 0)
-        return die("cannot bind to a free port", errno);
-    }
-    auto own = local_endpoint(fd_.get());
-    local_.port = own.port;
-    if (cfg_.local_address.defined())
-      local_.address = own.address;
-    return outcome::done;
-  }
-
   outcome receive_messages(packet_batch& into, unsigned limit,
                            bool control_only) {
     alignas(cmsghdr)
@@ -174,7 +135,8 @@ private:
       messages[0].msg_hdr.msg_name = sender.get();
       messages[0].msg_hdr.msg_namelen = sizeof(sender.storage);
     }
-    auto got = recvmmsg(fd_.get(), messages.data(), n, MSG_DONTWAIT, nullptr);
+    auto got
+      = recvmmsg(socket_.fd.get(), messages.data(), n, MSG_DONTWAIT, nullptr);
     if (got < 0) {
       // ECONNREFUSED and its like are an ICMP answer to something we sent: the
       // socket lives, and the session's own timers decide.
@@ -233,7 +195,7 @@ private:
   /// Sends what is left of a batch; false when the socket is full.
   bool send_runs(const packet_batch& batch) {
     while (next_run_ < batch.count) {
-      if (next_offset_ > 0 || !gso_) {
+      if (next_offset_ > 0 || !socket_.gso) {
         if (!send_singly(batch))
           return false;
         continue;
@@ -248,8 +210,8 @@ private:
       for (size_t i = 0; i < n; ++i)
         describe(batch, batch.runs[next_run_ + i], messages[i].msg_hdr,
                  parts[i], control[i]);
-      auto sent = sendmmsg(fd_.get(), messages.data(), static_cast<unsigned>(n),
-                           MSG_DONTWAIT);
+      auto sent = sendmmsg(socket_.fd.get(), messages.data(),
+                           static_cast<unsigned>(n), MSG_DONTWAIT);
       if (sent > 0) {
         ++sends_;
         for (int i = 0; i < sent; ++i) {
@@ -303,8 +265,8 @@ private:
       case EINVAL:
         // The device or the kernel cannot segment: never ask again. The packets
         // have spent their ids, so they leave one by one.
-        if (run.stride != 0 && gso_) {
-          gso_ = false;
+        if (run.stride != 0 && socket_.gso) {
+          socket_.gso = false;
           return true;
         }
         break;
@@ -315,12 +277,8 @@ private:
           return send_singly(*data_.front());
         break;
       default:
-        // The kernel told it instead of sending: nothing is lost yet.
-        if (is_icmp_error(errno)) {
-          ++refusals_;
-          if (++retries_ <= buffer_retries)
-            return true;
-        }
+        if (is_worth_another_try(errno) && ++retries_ <= buffer_retries)
+          return true;
         break;
     }
     ++send_errors_;
@@ -329,20 +287,30 @@ private:
     return true;
   }
 
+  /// After an error that says nothing about what was to be sent.
+  bool is_worth_another_try(int error) {
+    if (is_icmp_error(error)) {
+      // The kernel told it instead of sending: nothing is lost yet.
+      ++refusals_;
+      return true;
+    }
+    // Somebody has taken the peer from the socket (`ss --kill`).
+    return error == EDESTADDRREQ && connect_to(socket_.fd.get(), cfg_.remote);
+  }
+
   /// Sends one datagram; what cannot be sent is counted.
   outcome send_one(const uint8_t* data, size_t size) {
     for (int i = 0; i <= buffer_retries; ++i) {
       ++sends_;
-      if (sendto(fd_.get(), data, size, MSG_DONTWAIT, name_, name_size_) >= 0) {
+      if (sendto(socket_.fd.get(), data, size, MSG_DONTWAIT, name_, name_size_)
+          >= 0) {
         ++datagrams_out_;
         bytes_out_ += size;
         return outcome::done;
       }
       if (errno == EAGAIN || errno == EWOULDBLOCK)
         return outcome::blocked;
-      if (is_icmp_error(errno))
-        ++refusals_;
-      else if (errno != EINTR)
+      if (errno != EINTR && !is_worth_another_try(errno))
         break;
     }
     ++send_errors_;
@@ -365,14 +333,11 @@ private:
   }
 
   network_config cfg_;
-  unique_fd fd_;
-  endpoint local_;
+  udp_socket socket_;
   socket_address to_;
   /// Where datagrams go when the socket is not connected, else null.
   const sockaddr* name_ = nullptr;
   socklen_t name_size_ = 0;
-  bool gso_ = false;
-  bool gro_ = false;
   unsigned messages_ = many_messages;
   std::deque<bytes> control_;
   std::deque<batch_ptr> data_;

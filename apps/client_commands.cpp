@@ -2,6 +2,7 @@
 
 #include "vpn/actors/unique_fd.hpp"
 #include "vpn/protocol/crypto_lists.hpp"
+#include "vpn/protocol/fault_spec.hpp"
 #include "vpn/protocol/key_files.hpp"
 #include "vpn/protocol/profile.hpp"
 
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "client_cleanup.hpp"
 #include "client_setup.hpp"
 #include "client_version.hpp"
 #include <fcntl.h>
@@ -39,14 +41,16 @@ Often used:
   --user NAME                      give up root, keep the right to undo routes
   --dev null                       no device: connect and carry no traffic
   --connect-retry-max N            give up after N tries of each server
+  --allow-faults --fault SPEC      disturb this tunnel on purpose; --show-faults
 
 Keys and lists:
   --genkey secret|tls-crypt-v2-server|auth-token [FILE]
   --genkey tls-crypt-v2-client [FILE [METADATA]] --tls-crypt-v2 SERVER-KEY
   --show-ciphers, --show-digests, --show-tls, --show-groups, --version
+  --cleanup [DIRECTORY]            undo what a client that was killed left behind
 
-Signals: SIGINT and SIGTERM disconnect, SIGHUP reads the profile again, SIGUSR1
-connects anew, SIGUSR2 prints counters.
+Signals: SIGINT and SIGTERM disconnect, twice at once; SIGHUP reads the profile
+again and changes what changed, SIGUSR1 connects anew, SIGUSR2 prints counters.
 Exit code: 0 ended as asked, 1 internal error, 2 configuration, 3 name
 resolution, 4 no connection or answer, 5 TLS or certificate, 6 authentication,
 7 a person is needed, 8 pushed configuration refused, 9 device or routes,
@@ -217,6 +221,28 @@ int explain(const words_type& all) {
   return refused ? exit_code(reason::bad_config) : 0;
 }
 
+// -- faults, and what a killed client left behind --
+
+int show_faults(const words_type&) {
+  auto text = protocol::describe_fault_knobs();
+  std::printf("--fault LAYER[.up|.down]:KNOB=VALUE[,KNOB=VALUE...]\n\n"
+              "For example --allow-faults --fault "
+              "network.up:drop=0.05,reorder=0.1,seed=7\n\nLayers:");
+  for (auto x : protocol::all_layers)
+    std::printf(" %s", to_string(x).c_str());
+  std::printf("\n\n%s%s", text.c_str(),
+              text.empty() || text.back() == '\n' ? "" : "\n");
+  return 0;
+}
+
+int tidy_up(const words_type& all) {
+  auto words = words_of(all, "--cleanup");
+  if (words.size() > 1)
+    return complain("--cleanup takes the directory of the journals, and "
+                    "nothing else");
+  return clean_up(words.empty() ? std::string{} : words[0]);
+}
+
 // -- the program --
 
 int show_version(const words_type&) {
@@ -235,11 +261,12 @@ struct command {
 };
 
 constexpr command commands[] = {
-  {"--help", show_usage},           {"--version", show_version},      {"--explain", explain},
+  {"--help", show_usage},           {"--version", show_version},
+  {"--explain", explain},           {"--cleanup", tidy_up},
   {"--genkey", make_key},           {"--show-ciphers", show_ciphers},
   {"--show-curves", show_groups},   {"--show-digests", show_digests},
-  {"--show-engines", show_engines}, {"--show-groups", show_groups},
-  {"--show-tls", show_tls},
+  {"--show-engines", show_engines}, {"--show-faults", show_faults},
+  {"--show-groups", show_groups},   {"--show-tls", show_tls},
 };
 
 } // namespace

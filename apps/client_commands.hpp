@@ -1,5 +1,5 @@
 // What the program does besides connecting: --explain, --genkey, --show-...,
-// --version, --help.
+// --cleanup, --version, --help.
 #pragma once
 
 #include <optional>

@@ -38,7 +38,7 @@ bool opens_a_try(phase x) {
 /// READY is said once; a reconnect is a matter of the status.
 void tell_service(const protocol::phase_began& x) {
   if (x.what == phase::connected)
-    notify_service("READY=1\nSTATUS=Connected " + x.detail);
+    notify_ready("Connected " + x.detail);
   else if (x.what == phase::exiting)
     notify_service("STOPPING=1");
   else

@@ -98,12 +98,31 @@ void set_verbosity(int verbosity) {
   spdlog::default_logger()->set_level(level_of(verbosity));
 }
 
+void set_log_form(const protocol::process_settings& where) {
+  spdlog::default_logger()->set_pattern(pattern_of(where));
+}
+
 void log_error(const std::string& text) {
   spdlog::error("{}", text);
 }
 
 void log_warning(const std::string& text) {
   spdlog::warn("WARNING: {}", text);
+}
+
+void log_notice(const std::string& text) {
+  spdlog::info("{}", text);
+}
+
+void log_faults(const std::vector<protocol::fault_spec>& faults) {
+  for (const auto& x : faults) {
+    auto text = to_string(x);
+    // Whoever wants to see the same again needs it, also when it is the
+    // default.
+    if (text.find("seed=") == std::string::npos)
+      text += " (seed " + std::to_string(x.seed) + ")";
+    log_warning("FAULTS ARE ON: " + text);
+  }
 }
 
 void log_host_change(const std::string& command) {
@@ -123,6 +142,7 @@ void log_status(const std::vector<actors::layer_status>& layers) {
 std::string status_file::open(const std::string& path) {
   if (path.empty())
     return {};
+  path_ = path;
   file_ = actors::unique_fd{
     ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
   return file_ ? std::string{}

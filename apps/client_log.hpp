@@ -15,11 +15,16 @@ namespace vpn::client {
 /// everything. The text says why a file cannot be written; empty: all is well.
 std::string start_log(const protocol::process_settings& where, int verbosity);
 
-/// The level alone, later.
+/// The level alone, or the form of the lines alone, later.
 void set_verbosity(int verbosity);
+void set_log_form(const protocol::process_settings& where);
 
 void log_error(const std::string& text);
 void log_warning(const std::string& text);
+void log_notice(const std::string& text);
+
+/// Nobody is to wonder why the tunnel behaves so.
+void log_faults(const std::vector<protocol::fault_spec>& faults);
 
 /// A change of the host, as a command that could be typed; from verb 3.
 void log_host_change(const std::string& command);
@@ -35,10 +40,12 @@ public:
   /// written.
   std::string open(const std::string& path);
   bool is_open() const noexcept { return file_.valid(); }
+  const std::string& path() const noexcept { return path_; }
   /// Replaces the content.
   void write(const std::vector<actors::layer_status>& layers) const;
 
 private:
+  std::string path_;
   actors::unique_fd file_;
 };
 

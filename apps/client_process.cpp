@@ -2,8 +2,10 @@
 
 #include "vpn/actors/unique_fd.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include <cap-ng.h>
 #include <fcntl.h>
@@ -17,6 +19,9 @@
 namespace vpn::client {
 
 namespace {
+
+/// The service manager knows that the tunnel stood once.
+std::atomic<bool> was_ready{false};
 
 failure cannot(const std::string& what, int code = errno) {
   return {reason::bad_config, "cannot " + what + ": " + std::strerror(code)};
@@ -101,7 +106,9 @@ outcome drop_privileges(const protocol::process_settings& x,
   }
   capng_clear(CAPNG_SELECT_BOTH);
   auto kind = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
-  // Addresses, routes, the device, marks.
+  // Addresses, routes, the device, marks and buffers of sockets; whoever takes
+  // the place of a layer that died needs no more than it did. Binding a socket
+  // to a device needs nothing since Linux 5.7.
   capng_update(CAPNG_ADD, kind, CAP_NET_ADMIN);
   if (binds_low_port)
     capng_update(CAPNG_ADD, kind, CAP_NET_BIND_SERVICE);
@@ -117,6 +124,27 @@ outcome drop_privileges(const protocol::process_settings& x,
 
 void notify_service(const std::string& state) {
   sd_notify(0, state.c_str());
+}
+
+void notify_ready(const std::string& status) {
+  was_ready = true;
+  notify_service("READY=1\nSTATUS=" + status);
+}
+
+void notify_reloading() {
+  if (!was_ready)
+    return;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  auto usec = static_cast<uint64_t>(now.tv_sec) * 1000000
+              + static_cast<uint64_t>(now.tv_nsec) / 1000;
+  // Type=notify-reload tells one reload from another by the time.
+  notify_service("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec));
+}
+
+void notify_reloaded() {
+  if (was_ready)
+    notify_service("READY=1");
 }
 
 std::optional<std::chrono::milliseconds> watchdog_interval() {

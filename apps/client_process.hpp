@@ -36,8 +36,15 @@ outcome drop_privileges(const protocol::process_settings& x,
 
 // -- the service manager (systemd's Type=notify) --
 
-/// "READY=1", "STATUS=...": nothing happens without a service manager.
+/// "STATUS=...", "STOPPING=1": nothing happens without a service manager.
 void notify_service(const std::string& state);
+
+/// READY=1 with a status: the tunnel stands.
+void notify_ready(const std::string& status);
+/// Around a reload. Nothing is said before the first READY, which would be
+/// taken for that of the tunnel.
+void notify_reloading();
+void notify_reloaded();
 
 /// How often the watchdog wants to hear from us; nothing when it does not.
 std::optional<std::chrono::milliseconds> watchdog_interval();

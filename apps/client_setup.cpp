@@ -22,6 +22,10 @@ namespace {
 
 constexpr size_t max_file_size = 1u << 20;
 
+/// Layers answer in microseconds; only a machine that does nothing else makes
+/// one wait for seconds.
+constexpr auto heartbeat = std::chrono::seconds{5};
+
 /// Of the first device that has one.
 std::string hardware_address() {
   ifaddrs* all = nullptr;
@@ -113,8 +117,19 @@ make_supervisor_config(const protocol::profile& from) {
     result->scripts = from.scripts;
     result->session.asks_about_peer = !from.scripts.tls_verify.empty();
   }
+  result->heartbeat = heartbeat;
+  result->faults = from.faults;
   result->random = openssl_random();
   return result;
+}
+
+void share_runtime(actors::supervisor_config& to,
+                   const actors::supervisor_config& from) {
+  to.clock = from.clock;
+  to.loop = from.loop;
+  to.pools = from.pools;
+  to.parts = from.parts;
+  to.listener = from.listener;
 }
 
 bool binds_low_port(const protocol::profile& from) {
@@ -124,16 +139,15 @@ bool binds_low_port(const protocol::profile& from) {
 }
 
 void add_process_variables(actors::supervisor_config& to,
-                           const protocol::profile& from,
+                           const protocol::process_settings& how, int verbosity,
                            const std::vector<std::string>& words) {
-  const auto& how = from.process;
   auto i = std::find(words.begin(), words.end(), "--config");
   std::string config = words.empty() ? "" : words[0];
   if (i != words.end() && i + 1 != words.end())
     config = i[1];
   std::vector<std::pair<std::string, std::string>> own{
     {"config", config},
-    {"verb", std::to_string(from.verbosity)},
+    {"verb", std::to_string(verbosity)},
     {"daemon", how.daemon ? "1" : "0"},
     {"daemon_log_redirect", how.log_file.empty() ? "0" : "1"},
     {"daemon_pid", std::to_string(getpid())},

@@ -14,13 +14,17 @@ namespace vpn::client {
 expected<std::shared_ptr<actors::supervisor_config>, failure>
 make_supervisor_config(const protocol::profile& from);
 
+/// The runtime's fields of a configuration in use, for the one that follows.
+void share_runtime(actors::supervisor_config& to,
+                   const actors::supervisor_config& from);
+
 /// True when some connection binds a port that only root may bind.
 bool binds_low_port(const protocol::profile& from);
 
 /// What scripts are told about this process: config, verb, daemon_pid ...
 /// Call it when the process has its number and its log.
 void add_process_variables(actors::supervisor_config& to,
-                           const protocol::profile& from,
+                           const protocol::process_settings& how, int verbosity,
                            const std::vector<std::string>& words);
 
 /// Reads a file named in a configuration; regular files and pipes up to 1 MiB.

@@ -4,7 +4,7 @@
 # To build the client.
 build_packages="g++ cmake ninja-build pkg-config libcaf-dev libssl-dev
   libnl-route-3-dev libspdlog-dev liblz4-dev liblzo2-dev libsystemd-dev
-  libcap-ng-dev"
+  libcap-ng-dev nlohmann-json3-dev"
 
 # A network to try it in.
 lab_packages="openvpn openssl iproute2 iputils-ping iperf3 python3"

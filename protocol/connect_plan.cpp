@@ -1,6 +1,7 @@
 #include "vpn/protocol/connect_plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vpn::protocol {
 
@@ -28,11 +29,12 @@ size_t below(size_t n, const random_source& random) {
 } // namespace
 
 connect_plan::connect_plan(connect_plan_config cfg, const random_source& random)
-  : cfg_(std::move(cfg)) {
+  : cfg_(std::move(cfg)),
+    random_(random) {
   auto& xs = cfg_.remotes;
-  if (cfg_.shuffle && random)
+  if (cfg_.shuffle && random_)
     for (auto n = xs.size(); n > 1; --n)
-      std::swap(xs[n - 1], xs[below(n, random)]);
+      std::swap(xs[n - 1], xs[below(n, random_)]);
 }
 
 // -- commands --
@@ -48,8 +50,9 @@ std::optional<connect_plan::step> connect_plan::next_step(duration at_least) {
     result.delay = cfg_.retry;
   if (repeat_) {
     result.address = last_;
-    // A server that keeps sending us back is not to keep us for ever.
-    if (++repeats_ >= cfg_.remotes.size()) {
+    // A server that keeps sending us back is not to keep us for ever. The first
+    // try after a connection is nobody's failure.
+    if (!reconnect_ && ++repeats_ >= cfg_.remotes.size()) {
       repeats_ = 0;
       ++round_;
     }
@@ -59,17 +62,15 @@ std::optional<connect_plan::step> connect_plan::next_step(duration at_least) {
     result.address = addresses_.front();
     addresses_.pop_front();
   } else if (!first_ && !reconnect_) {
-    if (++current_ == cfg_.remotes.size()) {
-      current_ = 0;
-      ++round_;
-    }
+    take_next_remote();
     if (exhausted())
       return std::nullopt;
   }
   for (auto i = patient_rounds; i < round_ && result.delay < cfg_.retry_max;
        ++i)
     result.delay *= 2;
-  result.delay = std::max(at_least, std::min(result.delay, cfg_.retry_max));
+  result.delay
+    = std::max(at_least, shortened(std::min(result.delay, cfg_.retry_max)));
   result.remote = current_;
   last_ = result.address;
   first_ = false;
@@ -84,8 +85,15 @@ void connect_plan::go(advance where) {
   repeat_ = where == advance::no;
   if (!repeat_)
     reconnect_ = false;
-  if (where == advance::remote)
+  if (where == advance::remote) {
     addresses_.clear();
+    fail_back_ = false;
+  }
+}
+
+void connect_plan::hurry() {
+  round_ = 0;
+  repeats_ = 0;
 }
 
 // -- handlers --
@@ -98,7 +106,27 @@ void connect_plan::handle_connected() {
   round_ = 0;
   repeats_ = 0;
   reconnect_ = true;
+  fail_back_ = true;
   addresses_.clear();
+}
+
+// -- small things --
+
+void connect_plan::take_next_remote() {
+  if (std::exchange(fail_back_, false) && current_ != 0) {
+    current_ = 0;
+  } else if (++current_ == cfg_.remotes.size()) {
+    current_ = 0;
+    ++round_;
+  }
+}
+
+duration connect_plan::shortened(duration wait) const {
+  if (!random_ || wait <= duration::zero())
+    return wait;
+  uint16_t share = 0;
+  random_(reinterpret_cast<uint8_t*>(&share), sizeof share);
+  return wait - wait / 4 / 65536 * share;
 }
 
 } // namespace vpn::protocol

@@ -94,6 +94,12 @@ expected<done_t> control_mux::install_dynamic_key(const key_block& exported) {
   return done;
 }
 
+void control_mux::skip_ids(uint32_t n) noexcept {
+  wrap_.skip_ids(n);
+  if (dynamic_)
+    dynamic_->skip_ids(n);
+}
+
 bytes control_mux::seal(control_packet pkt, instant now) {
   // One that is sent again must not bring an older key id back.
   if (pkt.op == opcode::control_soft_reset_v1

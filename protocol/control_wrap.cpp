@@ -141,8 +141,6 @@ struct control_wrap::impl {
   bytes seal_crypt_v2(const control_packet& x, wrap_packet_id id) const {
     if (!keyed)
       return {};
-    if (self == role::client)
-      id.counter += early_negotiation;
     auto out = seal_crypt(x, id);
     // In clear and behind the tag: it has a tag of its own.
     if (!out.empty() && carries_wrapped_key(x.op))
@@ -239,6 +237,7 @@ expected<control_wrap> control_wrap::make(const wrap_config& cfg, role self) {
   if (cfg.mode != wrap_mode::tls_crypt_v2)
     return control_wrap{std::move(p)};
   if (self == role::client) {
+    p->ids = wrap_id_sender{early_negotiation};
     p->wrapped_key = cfg.wrapped_key;
     if (p->wrapped_key.size() < min_wrapped_key_size
         || p->wrapped_key.size() > max_wrapped_key_size)
@@ -280,6 +279,10 @@ bytes control_wrap::seal(const control_packet& x, instant now) {
     default:
       return write_plain(x);
   }
+}
+
+void control_wrap::skip_ids(uint32_t n) noexcept {
+  impl_->ids.skip(n);
 }
 
 expected<control_packet> control_wrap::open(byte_view datagram) {

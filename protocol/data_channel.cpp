@@ -70,6 +70,18 @@ void data_channel::retire(uint8_t key_id) {
   keys_.retire(key_id);
 }
 
+void data_channel::resume() {
+  forget_rest();
+}
+
+void data_channel::resume_with_gap(uint32_t ids, uint32_t received) {
+  resume();
+  keys_.skip_ids(ids, received);
+  keys_.for_each([this](installed_key& x) {
+    check_rekey(x);
+  });
+}
+
 bool data_channel::has_key() const noexcept {
   return !keys_.empty();
 }
@@ -268,7 +280,8 @@ void data_channel::queue_exit() {
 
 bool data_channel::poll_ping(packet_slab& out, instant now) {
   auto* with = keys_.sending(now);
-  if (with == nullptr || (!exit_queued_ && !keepalive_.ping_due(now)))
+  if (with == nullptr
+      || (!exit_queued_ && !ping_queued_ && !keepalive_.ping_due(now)))
     return false;
   auto message = exit_queued_ ? exit_magic() : ping_magic();
   if (shaper_.shapes_outgoing())
@@ -280,6 +293,7 @@ bool data_channel::poll_ping(packet_slab& out, instant now) {
   keepalive_.handle_sent(now);
   bool ping = !exit_queued_;
   exit_queued_ = false;
+  ping_queued_ = ping_queued_ && !ping;
   if (result == outcome::dropped)
     return false;
   stats_.pings_sent += ping ? 1 : 0;
@@ -295,7 +309,7 @@ std::optional<time_point> data_channel::poll_timeout() const {
   };
   if (auto at = keys_.poll_timeout())
     consider(*at);
-  if (has_key() && exit_queued_)
+  if (has_key() && (exit_queued_ || ping_queued_))
     consider(keepalive_.last_sent());
   return result;
 }

@@ -194,6 +194,20 @@ inline expected<done_t> data_key::accept_id(uint32_t id) noexcept {
   return window_.accept(id);
 }
 
+void data_key::skip_ids(uint32_t n, uint32_t received) noexcept {
+  if (format_ == format::epoch) {
+    ctx_->epoch->skip_ids(n, received);
+    last_id_ = ctx_->epoch->last_packet_id();
+    exhausted_ = ctx_->epoch->exhausted();
+    wants_rekey_ = wants_rekey_ || exhausted_;
+    return;
+  }
+  last_id_ = std::min<uint64_t>(last_id_ + n, limits_.last_id);
+  exhausted_ = last_id_ >= limits_.last_id;
+  wants_rekey_ = wants_rekey_ || exhausted_ || last_id_ >= limits_.rekey_id;
+  window_.close(window_.highest() + received);
+}
+
 // -- sealing --
 
 expected<size_t> data_key::seal(byte_view plain, uint8_t* out) noexcept {

@@ -77,7 +77,8 @@ bool epoch_format::send_key_is_spent() const noexcept {
 
 bool epoch_format::may_move_send() const noexcept {
   // The peer follows, and must stay within what is received here.
-  return send_.epoch != UINT16_MAX && send_.epoch < receive_.epoch + future;
+  return send_.epoch != UINT16_MAX && send_.epoch < receive_.epoch + future
+         && gap_ < limits_.last_counter;
 }
 
 bool epoch_format::exhausted() const noexcept {
@@ -93,9 +94,25 @@ expected<done_t> epoch_format::move_send_to(uint16_t epoch) noexcept {
   }
   send_chain_ = chain;
   send_ = std::move(key);
-  counter_ = 0;
+  counter_ = gap_;
   wants_rekey_ = wants_rekey_ || epoch >= limits_.rekey_epoch;
   return done;
+}
+
+void epoch_format::skip_ids(uint32_t n, uint32_t received) noexcept {
+  gap_ += n;
+  received_gap_ += received;
+  counter_ = std::min(counter_ + n, limits_.last_counter);
+  wants_rekey_ = wants_rekey_ || exhausted();
+  auto close = [received](epoch_key& x) {
+    x.window.close(x.window.highest() + received);
+  };
+  close(receive_);
+  if (past_)
+    close(*past_);
+  for (auto& x : future_)
+    if (x)
+      close(*x);
 }
 
 expected<size_t> epoch_format::seal(const uint8_t* header, byte_view plain,
@@ -136,6 +153,8 @@ expected<epoch_key*> epoch_format::future_key_of(uint16_t epoch) noexcept {
       ERR_clear_error();
       return errc::tls_failed;
     }
+    // What another owner may have accepted of this epoch.
+    key.window.close(received_gap_);
     place = std::move(key);
   }
   return &*place;

@@ -55,6 +55,9 @@ public:
   /// fails; the epoch stays.
   expected<done_t> move_send_to(uint16_t epoch) noexcept;
 
+  /// See `data_key::skip_ids`.
+  void skip_ids(uint32_t n, uint32_t received) noexcept;
+
   uint16_t send_epoch() const noexcept { return send_.epoch; }
   uint16_t receive_epoch() const noexcept { return receive_.epoch; }
   /// Epoch and counter, as on the wire.
@@ -80,6 +83,9 @@ private:
   epoch_chain send_chain_;
   epoch_key send_;
   uint64_t counter_ = 0;
+  /// All ids skipped so far. Counters of later epochs begin above it.
+  uint64_t gap_ = 0;
+  uint64_t received_gap_ = 0;
   /// Of the newest epoch received.
   epoch_chain receive_chain_;
   epoch_key receive_;

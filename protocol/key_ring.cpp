@@ -8,15 +8,27 @@ namespace {
 
 constexpr size_t max_keys = 2;
 
+/// True when everything that makes the one key makes the other.
+bool same_key(const data_key_spec& x, const data_key_spec& y) {
+  return x.key_id == y.key_id && x.cipher == y.cipher && x.self == y.self
+         && x.peer_id == y.peer_id && x.digest == y.digest
+         && x.epoch == y.epoch;
+}
+
 } // namespace
 
 expected<done_t> key_ring::install(const data_key_spec& spec, instant now) {
   if (spec.key_id >= keys_.size())
     return errc::bad_value;
-  // The same key under any id would use its nonces a second time.
-  for (auto& x : keys_)
-    if (x && equal_in_constant_time(x->material.view(), spec.keys.view()))
-      return errc::wrong_state;
+  for (auto& x : keys_) {
+    if (!x || !equal_in_constant_time(x->made_of.keys.view(), spec.keys.view()))
+      continue;
+    // A request that comes again, since its answer was lost, has been met. The
+    // same material for another key would use its nonces a second time.
+    if (same_key(x->made_of, spec))
+      return done;
+    return errc::wrong_state;
+  }
   auto key = data_key::make(spec);
   if (!key)
     return key.error();
@@ -26,7 +38,7 @@ expected<done_t> key_ring::install(const data_key_spec& spec, instant now) {
   if (auto* before = at_age(0))
     before->retire_at = now.steady + cfg_.transition_window;
   keys_[spec.key_id].emplace(
-    installed_key{std::move(*key), spec.keys, now.steady, std::nullopt});
+    installed_key{std::move(*key), spec, now.steady, std::nullopt});
   order_[order_size_++] = spec.key_id;
   return done;
 }
@@ -43,6 +55,12 @@ void key_ring::retire(uint8_t key_id) {
   // The newest key that is left goes on until it is replaced.
   if (auto* newest = at_age(0))
     newest->retire_at.reset();
+}
+
+void key_ring::skip_ids(uint32_t n, uint32_t received) noexcept {
+  for_each([n, received](installed_key& x) {
+    x.key.skip_ids(n, received);
+  });
 }
 
 /// The key installed as the newest one, the one before it, and so on.

@@ -13,6 +13,8 @@ enum option_ways : uint8_t {
   inline_block = 1,
   /// Pushed by a server.
   by_push = 2,
+  /// By users of this program alone.
+  by_ours = 4,
 };
 
 /// As many words as a line can have.
@@ -26,7 +28,8 @@ constexpr option_info row(option_class kind, const char* name, int min_words,
           static_cast<uint8_t>(max_words),
           (ways & inline_block) != 0,
           (ways & by_push) != 0,
-          note};
+          note,
+          (ways & by_ours) != 0};
 }
 
 /// Accepted options. Each has its handler.

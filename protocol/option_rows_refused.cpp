@@ -29,6 +29,8 @@ constexpr const char* no_static_keys
     "`key`) on both ends, or `peer-fingerprint` with self-signed ones";
 constexpr const char* a_command
   = "it is a command of openvpn, not a setting of a tunnel";
+constexpr const char* our_command
+  = "it is a command of this program, not a setting of a tunnel";
 
 constexpr option_info rows[] = {
   server_only("auth-gen-token", 0, 3),
@@ -84,6 +86,7 @@ constexpr option_info rows[] = {
   refused("capath", 1, 1,
           "directories of authorities are not read; name one file that holds "
           "them all with `ca`"),
+  refused("cleanup", 0, 1, our_command, by_ours),
   refused("cryptoapicert", 1, 1,
           "it is for Windows; give `cert` and `key`, or `pkcs12`"),
   refused("engine", 0, 1,
@@ -116,6 +119,7 @@ constexpr option_info rows[] = {
   refused("show-curves", 0, 0, a_command),
   refused("show-digests", 0, 0, a_command),
   refused("show-engines", 0, 0, a_command),
+  refused("show-faults", 0, 0, our_command, by_ours),
   refused("show-gateway", 0, 1, a_command),
   refused("show-groups", 0, 0, a_command),
   refused("show-net", 0, 0, a_command),

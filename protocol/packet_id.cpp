@@ -3,6 +3,7 @@
 
 #include "vpn/protocol/packet_id.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace vpn::protocol {
@@ -38,22 +39,45 @@ expected<done_t> replay_window::accept(uint64_t id) noexcept {
   return done;
 }
 
+void replay_window::close(uint64_t up_to) noexcept {
+  if (up_to == 0)
+    return;
+  auto last = up_to / bits_per_word;
+  // All ones up to and with the bit of `up_to`; its upper neighbours stay open.
+  auto mask = (uint64_t{2} << (up_to % bits_per_word)) - 1;
+  if (up_to > highest_) {
+    highest_ = up_to;
+    seen_.fill(~uint64_t{0});
+    seen_[last % words] = mask;
+    return;
+  }
+  // Ids below the oldest word are refused by their distance.
+  auto top = highest_ / bits_per_word;
+  for (auto i = top - std::min<uint64_t>(top, words - 1); i < last; ++i)
+    seen_[i % words] = ~uint64_t{0};
+  if (top - last < words)
+    seen_[last % words] |= mask;
+}
+
 void replay_window::reset() noexcept {
   highest_ = 0;
   seen_.fill(0);
 }
 
 wrap_packet_id wrap_id_sender::next(instant now) noexcept {
+  constexpr uint64_t last = std::numeric_limits<uint32_t>::max();
   auto seconds = static_cast<uint32_t>(now.unix_seconds);
-  if (last_.counter == 0)
-    last_.time = seconds;
-  if (last_.counter == std::numeric_limits<uint32_t>::max()) {
-    // The pair must grow even if the clock has stood still or gone back.
-    last_.time = std::max(seconds, last_.time + 1);
-    last_.counter = 0;
+  if (!time_)
+    time_ = seconds;
+  while (counter_ >= last) {
+    // The pair must grow even if the clock has stood still or gone back. What
+    // was skipped beyond the end is skipped here, too: whoever may have used
+    // those ids came to the same time half.
+    time_ = std::max(seconds, *time_ + 1);
+    counter_ = base_ + (counter_ - last);
   }
-  ++last_.counter;
-  return last_;
+  ++counter_;
+  return {static_cast<uint32_t>(counter_), *time_};
 }
 
 expected<done_t> wrap_id_receiver::accept(wrap_packet_id id) noexcept {

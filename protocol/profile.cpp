@@ -74,12 +74,21 @@ std::optional<secret> profile_builder::load_file(const std::string& name,
     return std::nullopt;
   }
   std::optional<secret> content;
-  if (text->size() > max_file_size)
+  if (text->size() > max_file_size) {
     outcome.error = quoted(path) + " is too large";
-  else
+  } else {
     content = secret{std::string_view{*text}};
+    auto digest = digest_of(content->view());
+    loaded.insert(loaded.end(), digest.begin(), digest.end());
+  }
   wipe(text->data(), text->size());
   return content;
+}
+
+void profile_builder::record(const option_use& use) {
+  // A block of a remote is no more than the options in it, and where it begins.
+  auto text = use.name() == "connection" ? std::string_view{} : use.block;
+  result.options.push_back(record_option(use.words, text, in_block(), loaded));
 }
 
 // -- handlers --

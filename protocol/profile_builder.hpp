@@ -104,6 +104,9 @@ struct profile_builder {
   std::optional<secret> load(const option_use& use, option_outcome& outcome);
   std::optional<secret> load_file(const std::string& name,
                                   option_outcome& outcome);
+  /// Remembers the option just applied, whatever became of it, and with it the
+  /// files that were loaded for it.
+  void record(const option_use& use);
 
   bool was_given(const std::string& name) const {
     return given.find(name) != given.end();
@@ -146,6 +149,8 @@ struct profile_builder {
   /// `compat-mode`, as 20401 for 2.4.1; zero: none.
   uint32_t compatible_with = 0;
 
+  /// Digests of the files that the option being applied has loaded.
+  bytes loaded;
   /// What the option just applied wants to be read next.
   std::optional<std::string> include;
   std::optional<std::string_view> connection_block;

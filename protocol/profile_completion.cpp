@@ -220,6 +220,14 @@ void complete_process(builder& b) {
     process.syslog = false;
 }
 
+/// Nobody is to find a tunnel disturbed by a line that came with a profile.
+void complete_faults(builder& b) {
+  if (!b.result.faults.empty() && !b.result.allow_faults)
+    b.fail("`fault` is refused without `allow-faults`: add --allow-faults, or "
+           "the line `allow-faults`, if this program is to disturb its own "
+           "tunnel");
+}
+
 } // namespace
 
 void complete_profile(profile_builder& b) {
@@ -235,6 +243,7 @@ void complete_profile(profile_builder& b) {
   complete_timers(b);
   complete_scripts(b);
   complete_process(b);
+  complete_faults(b);
 }
 
 } // namespace vpn::protocol

@@ -176,12 +176,20 @@ outcome set_framing(builder& b, const use& x) {
 // -- keys --
 
 outcome set_reneg_sec(builder& b, const use& x) {
-  duration ignored{};
-  if (x.count() > 1)
-    if (auto result = read_seconds(ignored, x.words[2], 0);
-        !result.error.empty())
-      return result;
-  return read_seconds(b.result.reneg_after, x.words[1], 0);
+  auto& most = b.result.reneg_after;
+  auto& least = b.result.reneg_min;
+  if (auto result = read_seconds(most, x.words[1], 0); !result.error.empty())
+    return result;
+  // The last line counts as a whole.
+  least.reset();
+  if (x.count() == 1)
+    return {};
+  if (auto result = read_seconds(least.emplace(), x.words[2], 0);
+      !result.error.empty())
+    return result;
+  if (most > duration::zero() && *least > most)
+    return no_effect("the least time is longer than the longest, which holds");
+  return {};
 }
 
 template <auto Member>

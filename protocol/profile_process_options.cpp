@@ -1,4 +1,5 @@
-// One function per option about the process: log, files, privileges.
+// One function per option about the process: log, files, privileges, faults.
+// spec: design 7
 #include <iterator>
 
 #include "profile_values.hpp"
@@ -10,6 +11,8 @@ namespace {
 using outcome = option_outcome;
 using builder = profile_builder;
 using use = option_use;
+
+constexpr size_t max_faults = 64;
 
 template <auto Member>
 outcome set_flag(builder& b, const use&) {
@@ -128,9 +131,31 @@ outcome set_remap_usr1(builder& b, const use& x) {
   return {};
 }
 
+// -- faults --
+
+outcome set_allow_faults(builder& b, const use&) {
+  b.result.allow_faults = true;
+  return {};
+}
+
+outcome add_fault(builder& b, const use& x) {
+  auto& text = x.words[1];
+  auto spec = parse_fault_spec(text);
+  // People count from one.
+  if (!spec)
+    return bad("at byte " + std::to_string(spec.error().position + 1) + " of "
+               + quoted(text) + ": " + spec.error().text);
+  if (b.result.faults.size() == max_faults)
+    return bad("more than 64 faults");
+  b.result.faults.push_back(std::move(*spec));
+  return {};
+}
+
 constexpr profile_option options[] = {
+  {"allow-faults", set_allow_faults},
   {"cd", set_directory},
   {"daemon", set_daemon},
+  {"fault", add_fault},
   {"group", set_account<&process_settings::group>},
   {"log", set_log<false>},
   {"log-append", set_log<true>},

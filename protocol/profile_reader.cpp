@@ -60,6 +60,11 @@ std::string about(const std::string& name, const std::string& text) {
                                         : option + ": " + text;
 }
 
+std::string effect_of(const option_info& info) {
+  return info.ours ? std::string{info.note} + "; openvpn does not know it"
+                   : info.note;
+}
+
 std::string count_of(size_t n) {
   return std::to_string(n) + (n == 1 ? " word" : " words");
 }
@@ -207,7 +212,10 @@ void config_reader::apply(option_use use) {
     strip_dashes(use.words[0]);
     optional = true;
   }
+  builder_.loaded.clear();
   auto result = judge(use, optional);
+  if (result.kind == option_class::accepted)
+    builder_.record(use);
   // A name that the profile itself lets pass is no secret.
   if (written.empty() && builder_.may_be_unknown.count(use.name()) > 0)
     written = use.count() > 0 ? use.name() + " ..." : use.name();
@@ -232,7 +240,7 @@ config_reader::verdict config_reader::judge(const option_use& use,
   auto option = "option '" + name + "'";
   verdict result;
   result.kind = info->kind;
-  result.effect = info->note;
+  result.effect = effect_of(*info);
   if (builder_.in_block() && !may_stand_in_block(name)) {
     result.kind = option_class::refused;
     result.effect = "it may not stand in a <connection> block";
@@ -304,7 +312,7 @@ config_reader::verdict config_reader::judge_known(const option_info& info,
       && outcome.error.empty() && outcome.warning.empty())
     outcome.warning = "in a <connection> block it counts for all remotes";
   verdict result;
-  result.effect = info.note;
+  result.effect = effect_of(info);
   if (!outcome.error.empty()) {
     result.kind = option_class::refused;
     result.error = about(use.name(), outcome.error);

@@ -25,6 +25,7 @@ std::string socket_name(const endpoint& x) {
 }
 
 session::session(session_config cfg, instant) : cfg_(std::move(cfg)) {
+  cfg_.reneg_after = drawn_age(cfg_);
 }
 
 // -- commands --
@@ -54,6 +55,9 @@ void session::stop(reason why, instant) {
 
 void session::handle_peer_known(const session_id& local,
                                 const session_id& remote) {
+  // Keys are made of both, so nobody changes them later.
+  if (remote_.defined())
+    return;
   local_ = local;
   remote_ = remote;
 }
@@ -127,12 +131,13 @@ void session::handle_data_event(data_event event, instant now) {
                          : "Inactivity timeout (--ping-restart), restarting"));
     finish_with(std::move(ending));
   } else if (auto* x = std::get_if<rekey_needed>(&event)) {
-    if (x->key_id != current_key_ || renegotiating_)
+    if (x->key_id != current_key_)
       return;
     exhausted_ = true;
     if (lame_)
-      finish(*lame_);
-    else if (state_ == session_state::connected && !waits_for_control_key())
+      finish_lame(now);
+    else if (state_ == session_state::connected && !renegotiating_
+             && !waits_for_control_key())
       begin_when_quiet(now);
   } else if (std::holds_alternative<tunnel_inactive>(event)) {
     note(name + "Inactivity timeout (--inactive), exiting");
@@ -194,7 +199,7 @@ void session::handle_timeout(instant now) {
       handle_failure(
         {reason::no_answer, "No reply from server to push requests"}, now);
   } else if (due(lame_deadline_)) {
-    handle_failure(*lame_, now);
+    finish_lame(now);
   } else if (due(session_deadline_)) {
     note("Session timeout, exiting");
     tell_goodbye();
@@ -241,6 +246,13 @@ std::optional<time_point> session::poll_timeout() const {
     if (x && (!result || *x < *result))
       result = x;
   return result;
+}
+
+// -- observers --
+
+bool session::owes_goodbye() const noexcept {
+  return options_ && !cfg_.tcp
+         && options_->exit_notify.value_or(cfg_.exit_notify) != 0;
 }
 
 // -- the handshake, step by step --
@@ -316,8 +328,7 @@ void session::become_ready(instant now) {
 /// end of the connection says it.
 /// spec: openvpn-wire 11.3
 bool session::tell_goodbye() {
-  if (!options_ || cfg_.tcp
-      || options_->exit_notify.value_or(cfg_.exit_notify) == 0)
+  if (!owes_goodbye())
     return false;
   // The text of a renegotiation under way would have to wait for its end.
   if (options_->cc_exit && text_key() && !renegotiating_)

@@ -3,6 +3,8 @@
 #define CAF_SUITE actors.host_dns
 #include "vpn/actors/host_dns.hpp"
 
+#include "vpn/actors/host_journal.hpp"
+
 #include "caf/test/unit_test.hpp"
 
 #include <cstdio>
@@ -52,6 +54,17 @@ struct fixture {
     std::ostringstream out;
     out << std::ifstream{places.resolv_conf}.rdbuf();
     return out.str();
+  }
+  /// Gives the file a date that a write would change.
+  void age() const {
+    timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+    CAF_REQUIRE_EQUAL(
+      utimensat(AT_FDCWD, places.resolv_conf.c_str(), long_ago, 0), 0);
+  }
+  bool is_aged() const {
+    struct stat about {};
+    return stat(places.resolv_conf.c_str(), &about) == 0
+           && about.st_mtim.tv_sec == 1000;
   }
   change_log to_said() {
     return [this](const std::string& x) {
@@ -234,6 +247,119 @@ CAF_TEST(the stub of systemd resolved is recognised) {
     resolv_conf file{places.resolv_conf, nullptr};
     CAF_CHECK_EQUAL(file.points_to_resolved(), expected);
   }
+}
+
+CAF_TEST(content of every form comes back byte by byte) {
+  for (auto text :
+       {"", "\n", "\n\n", "nameserver 192.0.2.1", "a\n\nb", "#| x\n#: y",
+        "# Written by somebody else\n", "search home\r\nx\n"}) {
+    write(text);
+    host_dns dns{places};
+    CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+    CAF_CHECK_EQUAL(original_of(read()), text);
+    dns.undo();
+    CAF_CHECK_EQUAL(read(), text);
+  }
+}
+
+CAF_TEST(the same names again are not written again) {
+  host_dns dns{places, to_said()};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  said.clear();
+  age();
+  auto warnings = dns.apply(two_servers(), "tun0", 7);
+  CAF_CHECK(warnings && warnings->empty());
+  CAF_CHECK(said.empty());
+  CAF_CHECK(is_aged());
+}
+
+CAF_TEST(names that somebody else has changed meanwhile are set anew) {
+  host_dns dns{places, to_said()};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  write("nameserver 203.0.113.9\n");
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  CAF_CHECK(read().find("nameserver 10.8.0.1\n") != std::string::npos);
+  dns.undo();
+  CAF_CHECK_EQUAL(read(), "nameserver 203.0.113.9\n");
+}
+
+CAF_TEST(one with the same journal goes on where the first has ended) {
+  auto journal = std::make_shared<host_journal>();
+  {
+    host_dns dead{places, to_said(), journal};
+    CAF_REQUIRE(dead.apply(two_servers(), "tun0", 7));
+    CAF_CHECK_EQUAL(journal->names().file, places.resolv_conf);
+  }
+  auto written = read();
+  CAF_CHECK(written != original);
+  said.clear();
+  age();
+  {
+    host_dns next{places, to_said(), journal};
+    CAF_CHECK_EQUAL(next.backend(), places.resolv_conf);
+    CAF_REQUIRE(next.apply(two_servers(), "tun0", 7));
+    CAF_CHECK(said.empty());
+    CAF_CHECK(is_aged());
+  }
+  auto other = two_servers();
+  other.servers = {server(0, {"10.9.0.1"})};
+  {
+    host_dns next{places, to_said(), journal};
+    CAF_REQUIRE(next.apply(other, "tun0", 7));
+    CAF_CHECK_EQUAL(said.size(), 1u);
+    CAF_CHECK_EQUAL(original_of(read()), original);
+  }
+  host_dns last{places, to_said(), journal};
+  last.undo();
+  CAF_CHECK_EQUAL(read(), original);
+  CAF_CHECK(journal->empty());
+  CAF_CHECK_EQUAL(last.backend(), "");
+}
+
+CAF_TEST(an empty configuration after a death takes the names back) {
+  auto journal = std::make_shared<host_journal>();
+  {
+    host_dns dead{places, {}, journal};
+    CAF_REQUIRE(dead.apply(two_servers(), "tun0", 7));
+  }
+  host_dns next{places, {}, journal};
+  CAF_REQUIRE(next.apply({}, "tun0", 7));
+  CAF_CHECK_EQUAL(read(), original);
+}
+
+CAF_TEST(names are in the journal before they are set) {
+  auto journal = std::make_shared<host_journal>();
+  host_dns dns{places,
+               [&](const std::string&) {
+                 CAF_CHECK_EQUAL(journal->names().file, places.resolv_conf);
+               },
+               journal};
+  CAF_REQUIRE(dns.apply(two_servers(), "tun0", 7));
+  // What fails is not in it afterwards.
+  unlink(places.resolv_conf.c_str());
+  auto other = std::make_shared<host_journal>();
+  host_dns failing{places, {}, other};
+  CAF_CHECK(!failing.apply(two_servers(), "tun0", 7));
+  CAF_CHECK(other->empty());
+}
+
+CAF_TEST(what cannot be restored stays in the journal) {
+  auto journal = std::make_shared<host_journal>();
+  {
+    host_dns dead{places, {}, journal};
+    CAF_REQUIRE(dead.apply(two_servers(), "tun0", 7));
+  }
+  host_dns next{places, to_said(), journal};
+  chmod(places.resolv_conf.c_str(), 0600);
+  chmod(directory, 0711);
+  CAF_REQUIRE_EQUAL(::seteuid(65534), 0);
+  next.undo();
+  CAF_REQUIRE_EQUAL(::seteuid(0), 0);
+  CAF_CHECK_EQUAL(said.size(), 1u);
+  CAF_CHECK(journal->names().set());
+  next.undo();
+  CAF_CHECK(journal->empty());
+  CAF_CHECK_EQUAL(read(), original);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

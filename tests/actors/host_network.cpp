@@ -2,6 +2,8 @@
 #define CAF_SUITE actors.host_network
 #include "vpn/actors/host_network.hpp"
 
+#include "vpn/actors/host_journal.hpp"
+
 #include "tests/support/tunnel_host.hpp"
 
 #include "caf/test/unit_test.hpp"
@@ -267,26 +269,30 @@ CAF_TEST(the journal of a dead process is taken over) {
   add_default_routes();
   auto before = dump();
   redirect(false);
-  std::vector<host_change> written;
-  host_network dead{{}, [&](const std::vector<host_change>& xs) {
-                      if (xs.size() >= written.size())
-                        written = xs;
-                    }};
-  apply(dead);
-  CAF_CHECK(written == dead.journal());
-  host_network next{to_said()};
-  next.adopt(written);
+  auto written = std::make_shared<host_journal>();
+  size_t made = 0;
+  {
+    host_network dead{to_said(), written};
+    apply(dead);
+    CAF_CHECK(written->changes() == dead.journal());
+    made = said.size();
+    said.clear();
+  }
+  // With a journal that remembers it, an end is no reason to undo.
+  CAF_CHECK(said.empty());
+  CAF_CHECK(dump() != before);
+  host_network next{to_said(), written};
   next.undo();
   CAF_CHECK_EQUAL(dump(), before);
-  CAF_CHECK_EQUAL(said.size(), written.size());
+  CAF_CHECK_EQUAL(said.size(), made);
+  CAF_CHECK(written->empty());
 }
 
 CAF_TEST(another device with the old name is left alone) {
-  std::vector<host_change> written;
+  auto written = std::make_shared<host_journal>();
   {
-    host_network dead;
+    host_network dead{{}, written};
     apply(dead);
-    written = dead.journal();
   }
   device.fd.reset();
   // The kernel gives each new device a new index.
@@ -296,8 +302,7 @@ CAF_TEST(another device with the old name is left alone) {
   host_network other;
   apply(other);
   auto now = dump();
-  host_network next{to_said()};
-  next.adopt(written);
+  host_network next{to_said(), written};
   next.undo();
   CAF_CHECK(said.empty());
   CAF_CHECK_EQUAL(dump(), now);
@@ -306,20 +311,22 @@ CAF_TEST(another device with the old name is left alone) {
 CAF_TEST(each change is in the journal before it is made) {
   add_default_routes();
   redirect(true);
-  size_t announced = 0;
-  size_t last = 0;
-  host_network host{[&](const std::string&) {
-                      CAF_CHECK(announced > 0);
+  auto written = std::make_shared<host_journal>();
+  size_t made = 0;
+  host_network host{[&](const std::string& x) {
+                      auto all = written->changes();
+                      if (all.size() > made)
+                        CAF_CHECK_EQUAL(to_command(all.back()), x);
+                      made = all.size();
                     },
-                    [&](const std::vector<host_change>& xs) {
-                      ++announced;
-                      last = xs.size();
-                    }};
+                    written};
   apply(host);
-  CAF_CHECK_EQUAL(announced, host.journal().size());
-  CAF_CHECK_EQUAL(last, host.journal().size());
-  host.undo();
-  CAF_CHECK_EQUAL(last, 0u);
+  CAF_CHECK_EQUAL(made, host.journal().size());
+  CAF_CHECK(written->changes() == host.journal());
+  // What the kernel refuses is not in it afterwards.
+  tunnel.mtu = 100000;
+  fail(host);
+  CAF_CHECK(written->empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,6 +1,8 @@
 // A tunnel that takes the place of another on the same device: what both have
 // in common stays untouched.
 #define CAF_SUITE actors.host_reapply
+#include "vpn/actors/host_journal.hpp"
+
 #include "tests/support/tunnel_host.hpp"
 
 #include "caf/test/unit_test.hpp"
@@ -180,6 +182,134 @@ CAF_TEST(block local takes the neighbours into the tunnel but the gateway) {
     CAF_CHECK_EQUAL(way_to("192.0.2.200"), "tun0 via 10.8.0.1");
     CAF_CHECK_EQUAL(way_to("198.51.100.7"), "up0 via 192.0.2.1");
   }
+  CAF_CHECK_EQUAL(dump(), before);
+}
+
+CAF_TEST(what others have taken away meanwhile is made again) {
+  add_default_routes();
+  auto before = dump();
+  redirect(true);
+  push("10.0.0.0/8");
+  {
+    host_network host{to_said()};
+    apply(host);
+    auto stands = dump();
+    CAF_REQUIRE(kernel.remove_route(route("10.0.0.0/8", "10.8.0.1", "tun0")));
+    said.clear();
+    apply(host);
+    CAF_CHECK_EQUAL(said,
+                    (lines{"ip route add 10.0.0.0/8 via 10.8.0.1 dev tun0"}));
+    CAF_CHECK_EQUAL(dump(), stands);
+  }
+  CAF_CHECK_EQUAL(dump(), before);
+}
+
+CAF_TEST(a gateway that had to be called reachable is not tried anew) {
+  tunnel.gateway4 = ip("10.99.0.1");
+  push("10.0.0.0/8");
+  host_network host{to_said()};
+  apply(host);
+  auto stands = dump();
+  said.clear();
+  apply(host);
+  CAF_CHECK(said.empty());
+  CAF_CHECK_EQUAL(dump(), stands);
+}
+
+CAF_TEST(one that comes after a death changes nothing that is the same) {
+  add_default_routes();
+  use_ipv6();
+  auto before = dump();
+  for (auto def1 : {true, false}) {
+    redirect(def1, true);
+    tunnel.routes.clear();
+    push("10.0.0.0/8");
+    auto written = std::make_shared<host_journal>();
+    { apply(*std::make_unique<host_network>(to_said(), written)); }
+    auto stands = dump();
+    said.clear();
+    host_network next{to_said(), written};
+    CAF_CHECK_EQUAL(apply(next), lines{});
+    CAF_CHECK_EQUAL(said, lines{});
+    CAF_CHECK_EQUAL(dump(), stands);
+    CAF_CHECK_EQUAL(to_string(next.former_gateway(family::v4)), "192.0.2.1");
+    next.undo();
+    CAF_CHECK_EQUAL(dump(), before);
+    CAF_CHECK(written->empty());
+  }
+}
+
+CAF_TEST(one that comes after a death changes only what differs) {
+  add_default_routes();
+  auto before = dump();
+  redirect(false);
+  push("10.0.0.0/8");
+  push("172.16.0.0/12");
+  auto written = std::make_shared<host_journal>();
+  { apply(*std::make_unique<host_network>(to_said(), written)); }
+  said.clear();
+  tunnel.routes.erase(tunnel.routes.begin());
+  push("192.168.0.0/16");
+  {
+    host_network next{to_said(), written};
+    apply(next);
+    CAF_CHECK_EQUAL(said, (lines{
+                            "ip route add 192.168.0.0/16 via 10.8.0.1 dev tun0",
+                            "ip route del 10.0.0.0/8 via 10.8.0.1 dev tun0",
+                          }));
+  }
+  // And one more, which finds that nothing is wanted any more.
+  host_network last{to_said(), written};
+  last.undo();
+  CAF_CHECK_EQUAL(dump(), before);
+  CAF_CHECK(written->empty());
+}
+
+CAF_TEST(a death after each change is followed by the whole tunnel) {
+  struct death {};
+  add_default_routes();
+  auto before = dump();
+  redirect(false);
+  push("10.0.0.0/8");
+  for (size_t steps = 1;; ++steps) {
+    auto written = std::make_shared<host_journal>();
+    said.clear();
+    auto died = false;
+    try {
+      host_network dead{[&](const std::string& x) {
+                          said.push_back(x);
+                          if (said.size() == steps)
+                            throw death{};
+                        },
+                        written};
+      apply(dead);
+    } catch (const death&) {
+      died = true;
+    }
+    host_network next{{}, written};
+    CAF_CHECK_EQUAL(apply(next), lines{});
+    CAF_CHECK_EQUAL(way_to("10.1.1.1"), "tun0 via 10.8.0.1");
+    CAF_CHECK_EQUAL(way_to("8.8.8.8"), "tun0 via 10.8.0.1");
+    CAF_CHECK_EQUAL(way_to("198.51.100.7"), "up0 via 192.0.2.1");
+    next.undo();
+    CAF_CHECK_EQUAL(dump(), before);
+    CAF_CHECK(written->empty());
+    if (!died)
+      break;
+  }
+}
+
+CAF_TEST(what was written down and not done is done by the next) {
+  add_default_routes();
+  auto before = dump();
+  push("10.0.0.0/8");
+  auto written = std::make_shared<host_journal>();
+  { apply(*std::make_unique<host_network>(to_said(), written)); }
+  CAF_REQUIRE(kernel.remove_route(route("10.0.0.0/8", "10.8.0.1", "tun0")));
+  host_network next{to_said(), written};
+  apply(next);
+  CAF_CHECK_EQUAL(way_to("10.1.1.1"), "tun0 via 10.8.0.1");
+  next.undo();
   CAF_CHECK_EQUAL(dump(), before);
 }
 

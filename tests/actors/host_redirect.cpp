@@ -108,8 +108,8 @@ CAF_TEST(redirect of ipv6 takes all pieces and spares the server) {
   host_network host{to_said()};
   CAF_CHECK_EQUAL(apply(host), lines{});
   CAF_CHECK(has("ip -6 addr add fd00:8::2/64 dev tun0"));
-  CAF_CHECK(
-    has("ip -6 route add 2001:db8:99::7/128 via 2001:db8:1::1 dev up0 metric 1"));
+  CAF_CHECK(has(
+    "ip -6 route add 2001:db8:99::7/128 via 2001:db8:1::1 dev up0 metric 1"));
   for (auto x : {"::/3", "2000::/4", "3000::/4", "fc00::/7"})
     CAF_CHECK(has("ip -6 route add " + std::string{x} + " dev tun0"));
   CAF_CHECK_EQUAL(way_to("2001:db8:99::7"), "up0 via 2001:db8:1::1");

@@ -367,6 +367,9 @@ CAF_TEST(a shutdown sends what is left and the layer lives on) {
 
 CAF_TEST(a killed layer closes its socket) {
   connect();
+  // It holds the duplicate for the next one until it has let go of the message.
+  caf::anon_send_exit(owned.front(), caf::exit_reason::kill);
+  self->wait_for(owned.front());
   caf::anon_send_exit(network, caf::exit_reason::kill);
   self->wait_for(network);
   finish_round();

@@ -20,9 +20,17 @@ supervisor_dummy(supervisor_actor::pointer, std::vector<std::string>* heard) {
     [=](atom::start) {},
     [=](atom::stop, reason) {},
     [=](atom::restart) {},
+    [=](atom::apply, const config_ptr&) {},
     [=](atom::status) {
       return std::vector<layer_status>{};
     },
+    [=](atom::fault, const std::string& x) {
+      return x;
+    },
+    [=](atom::pause, bool) {},
+    [=](atom::clear) {},
+    [=](atom::beat) {},
+    [=](atom::detach, uint64_t) {},
     [=](atom::timeout, uint64_t) {},
     [=](atom::route, uint64_t) {},
     [=](const transport_up&) {
@@ -52,6 +60,8 @@ supervisor_dummy(supervisor_actor::pointer, std::vector<std::string>* heard) {
     [=](const data_fact&) {
       note("data");
     },
+    [=](const addresses_changed&) {},
+    [=](const host_woke&) {},
   };
 }
 
@@ -59,12 +69,13 @@ struct fixture : test::session_fixture {
   std::vector<std::string> heard;
   supervisor_actor supervisor = own(sys.spawn(supervisor_dummy, &heard));
   size_t before = sys.registry().running();
+  std::vector<protocol::fault_spec> faults;
   session_tree tree;
 
   fixture() {
     network_config net;
     net.remote = server(1);
-    tree = spawn_tree(sys, *cfg, cfg->settings, net, supervisor);
+    tree = session_tree{{&sys, cfg, cfg->settings, net, supervisor, &faults}};
     consume_messages();
   }
   ~fixture() override {
@@ -76,7 +87,7 @@ struct fixture : test::session_fixture {
     protocol::open_negotiation what;
     what.key_id = key_id;
     what.how = how;
-    add_negotiation(sys, tree, *cfg, cfg->session, what, supervisor);
+    tree.open_negotiation(what, cfg->session);
     consume_messages();
   }
 
@@ -84,8 +95,8 @@ struct fixture : test::session_fixture {
 
   std::vector<std::string> names() {
     std::vector<std::string> result;
-    tree.for_each([&](const layer_actor& x) {
-      auto status = ask<layer_status>(x, atom::status_v);
+    tree.for_each([&](const layer_seat& x) {
+      auto status = ask<layer_status>(x.hdl, atom::status_v);
       result.push_back(status ? status->layer : "?");
     });
     return result;
@@ -122,7 +133,7 @@ CAF_TEST(a negotiation opens with its reset through all layers) {
   CAF_CHECK(x->op == protocol::opcode::control_hard_reset_client_v2);
   CAF_CHECK_EQUAL(x->id, 0u);
   // RELIABLE repeats it.
-  pass(std::chrono::seconds{2});
+  pass(std::chrono::milliseconds{500});
   CAF_CHECK_EQUAL(outer.datagrams.size(), 2u);
 }
 
@@ -156,8 +167,8 @@ CAF_TEST(the way up is wired to the top) {
 CAF_TEST(the sizes of control packets follow the family) {
   network_config net;
   net.remote = {*parse_ip("2001:db8::1"), 1194, 0};
-  auto tree6 = spawn_tree(sys, *cfg, cfg->settings, net, supervisor);
-  for (auto muxer : {tree.muxer, tree6.muxer}) {
+  session_tree tree6{{&sys, cfg, cfg->settings, net, supervisor, &faults}};
+  for (auto muxer : {tree.muxer(), tree6.muxer()}) {
     tell(muxer, atom::attach_v, uint8_t{0}, control_sink_actor{around},
          payload_limit_actor{around});
   }
@@ -170,13 +181,13 @@ CAF_TEST(the sizes of control packets follow the family) {
 CAF_TEST(a negotiation that is removed ends and the others live) {
   add(0);
   add(1, opening::soft_reset_initiator);
-  remove_negotiation(tree, 0);
+  tree.close_negotiation(0);
   consume_messages();
   CAF_CHECK_EQUAL(running(), 7u);
-  CAF_CHECK_EQUAL(tree.negotiations.size(), 1u);
-  CAF_CHECK_EQUAL(tree.negotiations.count(1), 1u);
-  remove_negotiation(tree, 0);
-  remove_negotiation(tree, 7);
+  CAF_CHECK(!tree.negotiates(0));
+  CAF_CHECK(tree.negotiates(1));
+  tree.close_negotiation(0);
+  tree.close_negotiation(7);
   consume_messages();
   CAF_CHECK_EQUAL(running(), 7u);
 }
@@ -191,6 +202,89 @@ CAF_TEST(a killed tree leaves nothing behind) {
   tree.kill();
   for (auto& pool : {cfg->pools.received, cfg->pools.tun, cfg->pools.sealed})
     CAF_CHECK_EQUAL(pool->available(), pool->capacity());
+}
+
+CAF_TEST(a layer is replaced and its neighbours do not notice) {
+  using protocol::layer;
+  add(0);
+  auto sid = protocol::read_plain(outer.datagrams.at(0))->source;
+  for (auto what :
+       {layer::muxer, layer::data_channel, layer::tun, layer::network}) {
+    for (auto how : {succession::dead, succession::stuck}) {
+      auto muxer = tree.muxer();
+      tree.respawn(what, how);
+      consume_messages();
+      CAF_CHECK_EQUAL(running(), 7u);
+      CAF_CHECK(tree.muxer() == muxer);
+      CAF_CHECK_EQUAL(names().size(), 7u);
+      // RELIABLE still finds its way out, with the session id of before.
+      outer.datagrams.clear();
+      pass(std::chrono::seconds{10});
+      CAF_REQUIRE(!outer.datagrams.empty());
+      auto x = protocol::read_plain(outer.datagrams[0]);
+      CAF_REQUIRE(x);
+      CAF_CHECK(x->source == sid);
+    }
+  }
+}
+
+CAF_TEST(a replaced layer is not heard any more) {
+  auto old = outer.observer;
+  tell(old, transport_up{server(1), server(2), nullptr});
+  CAF_CHECK_EQUAL(heard.size(), 1u);
+  tree.respawn(protocol::layer::network, succession::stuck);
+  consume_messages();
+  tell(old, transport_up{server(1), server(2), nullptr});
+  CAF_CHECK_EQUAL(heard.size(), 1u);
+  tell(outer.observer, transport_up{server(1), server(2), nullptr});
+  CAF_CHECK_EQUAL(heard.size(), 2u);
+}
+
+CAF_TEST(each actor at work is found by its address) {
+  add(0);
+  std::vector<protocol::layer> found;
+  tree.for_each_actor([&](const caf::actor_addr& x) {
+    if (auto which = tree.find(x))
+      found.push_back(which->what);
+  });
+  CAF_CHECK_EQUAL(found.size(), 7u);
+  CAF_CHECK(!tree.find(supervisor.address()));
+}
+
+CAF_TEST(faults come and go between layers that live) {
+  add(0);
+  auto spec = protocol::parse_fault_spec("network.down:drop=1");
+  CAF_REQUIRE(spec);
+  faults.push_back(*spec);
+  tree.fit_faults();
+  outer.datagrams.clear();
+  pass(std::chrono::seconds{10});
+  CAF_CHECK(outer.datagrams.empty());
+  size_t actors = 0;
+  tree.for_each_fault([&](const fault_control_actor&) {
+    ++actors;
+  });
+  CAF_CHECK_EQUAL(actors, 1u);
+  CAF_CHECK_EQUAL(running(), 8u);
+  faults.clear();
+  tree.fit_faults();
+  pass(std::chrono::seconds{10});
+  CAF_CHECK(!outer.datagrams.empty());
+  CAF_CHECK_EQUAL(running(), 7u);
+}
+
+CAF_TEST(a gate ends the layer behind it) {
+  auto spec = protocol::parse_fault_spec("muxer:kill=1s");
+  CAF_REQUIRE(spec);
+  faults.push_back(*spec);
+  tree.fit_faults();
+  consume_messages();
+  CAF_CHECK_EQUAL(running(), 5u);
+  pass(std::chrono::seconds{2});
+  CAF_CHECK_EQUAL(running(), 4u);
+  tree.respawn(protocol::layer::muxer, succession::dead);
+  consume_messages();
+  CAF_CHECK_EQUAL(running(), 5u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

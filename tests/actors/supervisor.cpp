@@ -27,7 +27,7 @@ struct fixture : test::session_fixture {
   }
   void transport_is_up() {
     tell(outer.observer,
-         transport_up{{*parse_ip("192.0.2.77"), 5000, 0}, server(1)});
+         transport_up{{*parse_ip("192.0.2.77"), 5000, 0}, server(1), nullptr});
   }
   void network_fails(reason why = reason::transport_failed) {
     tell(outer.observer, layer_failed{"network", {why, "the cable is out"}});
@@ -185,14 +185,30 @@ CAF_TEST(tries come to an end with the reason of the last one) {
   CAF_CHECK(ended_for(reason::transport_failed));
 }
 
-CAF_TEST(a layer that dies ends the session as a bug) {
+CAF_TEST(a layer that dies is replaced and the session goes on) {
   start();
   transport_is_up();
-  caf::anon_send_exit(outer.network, caf::exit_reason::kill);
-  outer.network = nullptr;
+  for (size_t i = 1; i <= 3; ++i) {
+    caf::anon_send_exit(outer.network, caf::exit_reason::kill);
+    outer.network = nullptr;
+    pass(4s);
+    CAF_CHECK_EQUAL(outer.started, i + 1);
+    CAF_CHECK(saw.noted("layer network died"));
+    CAF_CHECK(saw.ended.empty());
+  }
+}
+
+CAF_TEST(a layer that dies again and again ends the session) {
+  start();
+  transport_is_up();
+  for (int i = 0; i < 5; ++i) {
+    caf::anon_send_exit(outer.network, caf::exit_reason::kill);
+    outer.network = nullptr;
+    pass(1s);
+  }
   pass(10s);
-  CAF_CHECK(ended_for(reason::internal));
-  CAF_CHECK(saw.ended[0].text.find("a layer died") != std::string::npos);
+  CAF_REQUIRE(ended_for(reason::restart_intensity));
+  CAF_CHECK(saw.ended[0].text.find("layer network died") != std::string::npos);
   CAF_CHECK_EQUAL(saw.undone, 1u);
 }
 
@@ -266,7 +282,7 @@ CAF_TEST(facts of a tree that is gone are not heard) {
   network_fails();
   // In the pause between two tries.
   tell(old, layer_failed{"network", {reason::internal, "late"}});
-  tell(old, transport_up{server(9), server(9)});
+  tell(old, transport_up{server(9), server(9), nullptr});
   CAF_CHECK(saw.ended.empty());
   pass(2s);
   CAF_CHECK_EQUAL(outer.networks.size(), 2u);

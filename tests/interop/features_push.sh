@@ -315,12 +315,6 @@ case_without_persist_tun() {
   each reconnect_by_signal USR1
   expect_agreement settings ways
 }
-case_sighup() {
-  serve
-  profile "persist-tun"
-  each reconnect_by_signal HUP
-  expect_agreement settings ways
-}
 device_index() {
   in_client cat "/sys/class/net/$(tunnel_device)/ifindex" 2>/dev/null ||
     in_client ip -o link show type tun | sed 's/:.*//;q'

@@ -88,7 +88,10 @@ lab_open() {
   set_resolv_conf "nameserver 192.0.2.53" "search example.net"
   cat >"$lab_dir/with-own-names" <<END
 [ ! -e /etc/resolv.conf ] ||
-  mount --bind "$lab_dir/resolv.conf" /etc/resolv.conf && exec "\$@"
+  mount --bind "$lab_dir/resolv.conf" /etc/resolv.conf || exit
+# Journals of clients that are killed here are nobody else's business.
+mkdir -p -m 0700 /run/vpn-actor "$lab_dir/run" &&
+  mount --bind "$lab_dir/run" /run/vpn-actor && exec "\$@"
 END
   ip netns add "$ns_client" && ip netns add "$ns_server" ||
     fail "cannot make network namespaces"

@@ -447,12 +447,14 @@ CAF_TEST(a session that is over does not hear its command) {
       };
       x.start();
       x.drive(3s);
-      if (restart) {
-        x.kill(x.client.network);
-      } else {
+      if (restart)
+        caf::anon_send(x.client.supervisor, atom::restart_v);
+      else
         x.stop(x.client);
-      }
+      x.drive(5s);
+      if (restart)
+        x.stop(x.client);
       x.drive(20s);
-      x.check_ended(restart ? reason::internal : reason::terminated);
+      x.check_ended(reason::terminated);
     }
 }

@@ -194,7 +194,62 @@ CAF_TEST(after a connection the same remote is tried first) {
   plan.handle_connected();
   // Its name is resolved anew: the server may have moved.
   CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 1");
+  // Then the one that its owner put first.
+  for (auto expected : {"0: resolve after 1", "1: resolve after 1",
+                        "2: resolve after 1", "0: resolve after 1"})
+    CAF_CHECK_EQUAL(line(plan.next_step()), expected);
+}
+
+CAF_TEST(all addresses of the last server come before the first server) {
+  connect_plan plan{remotes(3)};
+  static_cast<void>(plan.next_step());
+  static_cast<void>(plan.next_step());
+  static_cast<void>(plan.next_step());
+  plan.handle_connected();
   CAF_CHECK_EQUAL(line(plan.next_step()), "2: resolve after 1");
+  plan.handle_resolved({address(1)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "2: 192.0.2.1:1194 after 1");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(failing back to the first server is no round of its own) {
+  // Three tries each, and the last server's first one on top.
+  for (size_t last : {0u, 1u, 2u}) {
+    connect_plan plan{remotes(3, 3)};
+    for (size_t i = 0; i <= last; ++i)
+      static_cast<void>(plan.next_step());
+    plan.handle_connected();
+    size_t tries = 0;
+    while (plan.next_step())
+      CAF_REQUIRE(++tries < 100);
+    CAF_CHECK_EQUAL(tries, last == 0 ? 9u : 10u);
+  }
+}
+
+CAF_TEST(the first way back to the same address is no try) {
+  // As is the first way back to the same name.
+  for (auto repeat : {false, true}) {
+    connect_plan plan{remotes(1, 1)};
+    static_cast<void>(plan.next_step());
+    plan.handle_connected();
+    if (repeat)
+      plan.go(advance::no);
+    CAF_CHECK(plan.next_step());
+    if (repeat)
+      plan.go(advance::no);
+    CAF_CHECK(!plan.next_step());
+  }
+}
+
+CAF_TEST(a server that was kept to after a connection is left for the first) {
+  connect_plan plan{remotes(2)};
+  static_cast<void>(plan.next_step());
+  static_cast<void>(plan.next_step());
+  plan.handle_resolved({address(1)});
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: 192.0.2.1:1194 after 1");
+  plan.handle_connected();
+  plan.go(advance::no);
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: 192.0.2.1:1194 after 1");
   CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
 }
 
@@ -211,6 +266,42 @@ CAF_TEST(after a connection waits and tries are counted anew) {
     CAF_CHECK(step->delay == expected);
   }
   CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+}
+
+// -- the network has changed --
+
+CAF_TEST(waits and tries are counted anew when the network has changed) {
+  connect_plan plan{remotes(2, 8)};
+  for (int i = 0; i < 13; ++i)
+    static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step()), "1: resolve after 4");
+  plan.hurry();
+  // The walk goes on where it was.
+  for (auto expected : {1, 1, 1, 1, 2, 4, 8})
+    for (auto remote : {"0", "1"})
+      CAF_CHECK_EQUAL(line(plan.next_step()), std::string{remote}
+                                                + ": resolve after "
+                                                + std::to_string(expected));
+  CAF_CHECK_EQUAL(line(plan.next_step()), "end");
+}
+
+CAF_TEST(the network may change before the first try) {
+  connect_plan plan{remotes(1)};
+  plan.hurry();
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve");
+  CAF_CHECK_EQUAL(line(plan.next_step()), "0: resolve after 1");
+}
+
+CAF_TEST(a server that keeps us is counted anew too) {
+  connect_plan plan{remotes(2, 1)};
+  static_cast<void>(plan.next_step());
+  plan.go(advance::no);
+  CAF_CHECK(plan.next_step());
+  plan.hurry();
+  plan.go(advance::no);
+  CAF_CHECK(plan.next_step());
+  plan.go(advance::no);
+  CAF_CHECK(!plan.next_step());
 }
 
 // -- where the server sends us --
@@ -309,6 +400,67 @@ CAF_TEST(coming back to the same address waits longer and longer) {
     CAF_REQUIRE(step);
     CAF_CHECK(step->delay == expected);
   }
+}
+
+// -- waits that differ --
+
+namespace {
+
+random_source constant(uint8_t byte) {
+  return [=](uint8_t* out, size_t n) {
+    std::fill_n(out, n, byte);
+  };
+}
+
+} // namespace
+
+CAF_TEST(a wait is exact when nothing is drawn) {
+  for (auto& random : {random_source{}, constant(0)}) {
+    connect_plan plan{remotes(1), random};
+    for (auto expected : {0s, 1s, 1s, 1s, 1s, 2s, 4s, 8s, 16s, 32s, 64s, 128s,
+                          256s, 300s, 300s}) {
+      auto step = plan.next_step();
+      CAF_REQUIRE(step);
+      CAF_CHECK(step->delay == expected);
+    }
+  }
+}
+
+CAF_TEST(up to a quarter is taken off a wait) {
+  connect_plan plan{remotes(1), constant(0xff)};
+  for (duration most : {0s, 1s, 1s, 1s, 1s, 2s, 4s, 8s, 16s, 32s, 64s, 128s,
+                        256s, 300s, 300s}) {
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    CAF_CHECK(step->delay >= most - most / 4);
+    CAF_CHECK(step->delay <= most - most / 4 + most / 1000);
+  }
+}
+
+CAF_TEST(clients of one server come back at different times) {
+  seeded random{11};
+  std::map<long, int> seen;
+  for (int i = 0; i < 10000; ++i) {
+    connect_plan plan{remotes(1), random.source()};
+    static_cast<void>(plan.next_step());
+    auto step = plan.next_step();
+    CAF_REQUIRE(step);
+    ++seen[static_cast<long>(step->delay / 25ms)];
+  }
+  // From 750 ms to 1 s, and each part of that alike.
+  CAF_CHECK_EQUAL(seen.size(), 10u);
+  CAF_CHECK_EQUAL(seen.begin()->first, 30);
+  for (auto& [part, n] : seen) {
+    CAF_MESSAGE(part);
+    CAF_CHECK(n > 880 && n < 1120);
+  }
+}
+
+CAF_TEST(what the server asked for is not shortened) {
+  connect_plan plan{remotes(1), constant(0xff)};
+  static_cast<void>(plan.next_step());
+  CAF_CHECK_EQUAL(line(plan.next_step(40s)), "0: resolve after 40");
+  CAF_CHECK(plan.next_step(0s)->delay < 1s);
 }
 
 // -- random order, settings --

@@ -98,6 +98,81 @@ CAF_TEST(our own soft reset meets that of the peer) {
   CAF_CHECK(delivers(mux, x));
 }
 
+CAF_TEST(attaching a key id once more changes nothing) {
+  auto mux = known(role::client);
+  CAF_CHECK(mux.attach(0).empty());
+  mux.allow_soft_reset(1);
+  auto reset = with_key_id(packet(mux, soft), 1);
+  auto hello = with_key_id(packet(mux, data, 1), 1);
+  CAF_CHECK(takes(mux, reset));
+  CAF_CHECK(next<mux_soft_reset>(mux));
+  // Whoever takes over attaches what there is, while a peer's reset waits.
+  CAF_CHECK(mux.attach(0).empty());
+  CAF_CHECK(mux.attach(0).empty());
+  CAF_CHECK(takes(mux, hello));
+  auto parked = mux.attach(1);
+  CAF_REQUIRE_EQUAL(parked.size(), 2u);
+  CAF_CHECK(parked[0] == reset);
+  CAF_CHECK(parked[1] == hello);
+  // The same for the one whose packets were parked: they come back once.
+  CAF_CHECK(mux.attach(1).empty());
+  CAF_CHECK(takes(mux, hello));
+  CAF_CHECK(delivers(mux, hello));
+  mux.allow_soft_reset(2);
+  CAF_CHECK(takes(mux, with_key_id(packet(mux, soft), 2)));
+  CAF_CHECK(next<mux_soft_reset>(mux));
+  for (uint8_t id : {0, 1, 9})
+    CAF_CHECK(mux.attach(id).empty());
+  CAF_CHECK_EQUAL(mux.attach(2).size(), 1u);
+  // Nothing was attached that was not asked for.
+  CAF_CHECK(
+    refuses(mux, with_key_id(packet(mux, data, 1), 3), errc::bad_key_id));
+}
+
+CAF_TEST(a key id attached before its soft reset is allowed stays attached) {
+  auto mux = known(role::server);
+  CAF_CHECK(mux.attach(1).empty());
+  mux.allow_soft_reset(1);
+  auto reset = with_key_id(packet(mux, soft), 1);
+  CAF_CHECK(takes(mux, reset));
+  CAF_CHECK(delivers(mux, reset));
+  CAF_CHECK(mux.attach(1).empty());
+  CAF_CHECK(takes(mux, reset));
+  CAF_CHECK(delivers(mux, reset));
+}
+
+CAF_TEST(skipped wrap ids are left out with both keys) {
+  mux_config cfg;
+  cfg.wrap.mode = protocol::wrap_mode::tls_crypt;
+  auto client = make(cfg, 1);
+  cfg.self = role::server;
+  auto server = make(cfg, 2);
+  for (auto* x : {&client, &server}) {
+    CAF_REQUIRE(x->install_dynamic_key({}));
+    x->attach(0);
+    x->attach(1);
+  }
+  // A pair of wrap ids, by key id; the server accepts each.
+  auto counter_of = [&](uint8_t key_id) {
+    control_packet x;
+    x.op = key_id == 0 ? client_v2 : soft;
+    x.key_id = key_id;
+    auto sealed = client.seal(x, now);
+    CAF_CHECK(server.handle_datagram(sealed));
+    while (server.poll_event()) {
+    }
+    return load_u32(byte_view{sealed}.from(9).data());
+  };
+  CAF_CHECK_EQUAL(counter_of(0), 1u);
+  client.skip_ids(500);
+  CAF_CHECK_EQUAL(counter_of(0), 502u);
+  CAF_CHECK_EQUAL(counter_of(1), 501u);
+  client.skip_ids(0);
+  CAF_CHECK_EQUAL(counter_of(1), 502u);
+  client.skip_ids(7);
+  CAF_CHECK_EQUAL(counter_of(1), 510u);
+}
+
 CAF_TEST(allowing another key id forgets what was parked) {
   auto mux = known(role::client);
   mux.allow_soft_reset(1);

@@ -63,6 +63,27 @@ CAF_TEST(the first packet of a client announces early negotiation) {
   CAF_CHECK_EQUAL(to_hex(byte_view{next}.from(9).first(4)), "0f000002");
 }
 
+CAF_TEST(skipped packet ids and those after the last announce it as well) {
+  crypt_v2_keys keys;
+  auto client = make(keys.client(), role::client);
+  auto server = make(keys.server(), role::server);
+  auto id_of_next = [&] {
+    auto sealed = client.seal(packet(client_v3), now);
+    CAF_CHECK(server.open(sealed));
+    return to_hex(byte_view{sealed}.from(9).first(8));
+  };
+  CAF_CHECK_EQUAL(id_of_next(), "0f00000161d3bf6c");
+  client.skip_ids(0x1000);
+  CAF_CHECK_EQUAL(id_of_next(), "0f00100261d3bf6c");
+  client.skip_ids(0xf0ffeffc);
+  CAF_CHECK_EQUAL(id_of_next(), "ffffffff61d3bf6c");
+  CAF_CHECK_EQUAL(id_of_next(), "0f00000161d3bf6d");
+  // A server counts from one.
+  server.skip_ids(9);
+  auto sealed = server.seal(packet(opcode::control_v1, 1), now);
+  CAF_CHECK_EQUAL(to_hex(byte_view{sealed}.from(9).first(4)), "0000000a");
+}
+
 CAF_TEST(in front of the key stands an ordinary packet of tls crypt) {
   crypt_v2_keys keys;
   auto client = make(keys.client(), role::client);

@@ -78,6 +78,69 @@ CAF_TEST(an id that does not exist is refused) {
   CAF_CHECK(x.empty());
 }
 
+CAF_TEST(a key that is installed already stays as it is) {
+  key_ring x;
+  x.configure({10s, 100s, 0, 0});
+  auto first = spec_of(role::client, 3);
+  auto second = spec_of(role::client, 4);
+  CAF_CHECK(!x.newest());
+  CAF_CHECK(x.install(first, at(0s)));
+  CAF_CHECK(x.newest() == 3);
+  bytes out(100);
+  CAF_CHECK(x.find(3)->key.seal(bytes(10, 0x45), out.data()));
+  CAF_CHECK(x.install(first, at(5s)));
+  CAF_CHECK_EQUAL(x.find(3)->key.last_packet_id(), 1u);
+  CAF_CHECK(x.find(3)->installed == at(0s).steady);
+  CAF_CHECK(x.install(second, at(20s)));
+  CAF_CHECK(x.newest() == 4);
+  // The one before does not become the newest, nor does its time start anew.
+  CAF_CHECK(x.install(first, at(50s)));
+  CAF_CHECK(x.install(second, at(50s)));
+  CAF_CHECK(x.newest() == 4);
+  CAF_CHECK_EQUAL(sender(x, 29s), 3);
+  CAF_CHECK_EQUAL(sender(x, 30s), 4);
+  CAF_CHECK(x.poll_timeout() == at(120s).steady);
+  CAF_CHECK_EQUAL(x.find(3)->key.last_packet_id(), 1u);
+  x.retire(4);
+  CAF_CHECK(x.newest() == 3);
+  x.retire(3);
+  CAF_CHECK(!x.newest());
+}
+
+CAF_TEST(the same material makes no other key) {
+  key_ring x;
+  auto first = spec_of(role::client, 3);
+  CAF_CHECK(x.install(first, at(0s)));
+  auto refuses = [&](auto change) {
+    auto spec = first;
+    change(spec);
+    auto result = x.install(spec, at(0s));
+    return !result && result.error() == errc::wrong_state
+           && x.find(3) != nullptr && x.find(4) == nullptr;
+  };
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.key_id = 4;
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.cipher = data_cipher::chacha20_poly1305;
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.self = role::server;
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.peer_id = 6;
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.peer_id.reset();
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.digest = "SHA512";
+  }));
+  CAF_CHECK(refuses([](data_key_spec& s) {
+    s.epoch = true;
+  }));
+}
+
 CAF_TEST(each limit asks for another key once) {
   struct row {
     uint64_t bytes, packets;

@@ -113,6 +113,18 @@ CAF_TEST(every name of OpenVPN 2 point 6 and 2 point 7 is classified) {
   CAF_CHECK_EQUAL(count, 316u);
 }
 
+CAF_TEST(what is ours alone is marked) {
+  std::set<std::string> ours;
+  for (auto& x : all_options())
+    if (x.ours)
+      ours.insert(x.name);
+  CAF_CHECK_EQUAL(ours, (std::set<std::string>{"allow-faults", "cleanup",
+                                               "fault", "show-faults"}));
+  // A server that could disturb a client would be no friend.
+  for (auto& name : ours)
+    CAF_CHECK(!find_option(name)->pushable);
+}
+
 CAF_TEST(word counts are in order) {
   for (auto& x : all_options()) {
     CAF_CHECK_LESS_OR_EQUAL(int{x.min_words}, int{x.max_words});

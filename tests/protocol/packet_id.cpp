@@ -143,6 +143,102 @@ CAF_TEST(random ids are judged as by the reference) {
   }
 }
 
+// -- a window that is closed up to an id --
+
+CAF_TEST(a closed window refuses what is below and judges what is above) {
+  struct row {
+    /// The highest id accepted before; zero for a new window.
+    uint64_t highest;
+    uint64_t up_to;
+  };
+  // Edges of words and of the window, ahead of what was seen and behind it.
+  for (auto& x : {row{0, 1},
+                  row{0, 62},
+                  row{0, 63},
+                  row{0, 64},
+                  row{0, 5000},
+                  row{1, 1},
+                  row{1, 64},
+                  row{100, 100},
+                  row{100, 163},
+                  row{100, 99},
+                  row{100, 63},
+                  row{100, 1},
+                  row{5000, 4999},
+                  row{5000, 4992},
+                  row{5000, 2953},
+                  row{5000, 2952},
+                  row{5000, 100},
+                  row{5000, 7047},
+                  row{5000, 7048},
+                  row{5000, 90000},
+                  row{uint64_t{1} << 40, 5000},
+                  row{5000, uint64_t{1} << 40}}) {
+    replay_window window;
+    if (x.highest != 0)
+      CAF_REQUIRE(window.accept(x.highest));
+    window.close(x.up_to);
+    auto top = std::max(x.highest, x.up_to);
+    CAF_CHECK_EQUAL(window.highest(), top);
+    CAF_CHECK(refused_as(window.accept(0), errc::bad_packet_id));
+    auto from = top > 3000 ? top - 3000 : 1;
+    for (auto id = from; id <= top; ++id) {
+      auto open
+        = id > x.up_to && top - id < replay_window::size && id != x.highest;
+      CAF_REQUIRE_EQUAL(static_cast<bool>(window.accept(id)), open);
+      CAF_REQUIRE(refused_as(window.accept(id), errc::replayed));
+    }
+    // From here on it is a window like any other.
+    CAF_CHECK(window.accept(top + 2));
+    CAF_CHECK(window.accept(top + 1));
+    CAF_CHECK(refused_as(window.accept(top + 1), errc::replayed));
+    CAF_CHECK(refused_as(window.accept(top), errc::replayed));
+    CAF_CHECK(window.accept(top + 4096));
+    CAF_CHECK(window.accept(top + 4095));
+  }
+}
+
+CAF_TEST(closing up to nothing changes nothing) {
+  replay_window window;
+  window.close(0);
+  CAF_CHECK(window.accept(1));
+  window.close(0);
+  CAF_CHECK(window.accept(2));
+}
+
+CAF_TEST(a window closed up to the last id is the end) {
+  for (uint64_t last : {uint64_t{last_id}, UINT64_MAX}) {
+    replay_window window;
+    CAF_CHECK(window.accept(7));
+    window.close(last);
+    CAF_CHECK(refused_as(window.accept(8), errc::replayed));
+    CAF_CHECK(refused_as(window.accept(last), errc::replayed));
+    CAF_CHECK(refused_as(window.accept(last - 1), errc::replayed));
+  }
+}
+
+CAF_TEST(random ids of a window that is closed now and then) {
+  test::seeded random{8};
+  replay_window window;
+  reference_window reference;
+  uint32_t closed = 0;
+  uint32_t base = 1;
+  for (int i = 0; i < 200000; ++i) {
+    if (random.one_in(700)) {
+      closed = std::max(closed, base + random.below(6000));
+      window.close(closed);
+      reference.highest = std::max(reference.highest, closed);
+    }
+    auto id = base + random.below(4500);
+    ++base;
+    auto open = id > closed && reference.accept(id);
+    CAF_REQUIRE_EQUAL(static_cast<bool>(window.accept(id)), open);
+    CAF_REQUIRE_EQUAL(window.highest(), reference.highest);
+  }
+}
+
+// -- wrap ids --
+
 CAF_TEST(a sender counts from one and keeps the time of its first id) {
   wrap_id_sender sender;
   auto x = sender.next(at(0x61d3bf6c));
@@ -151,6 +247,92 @@ CAF_TEST(a sender counts from one and keeps the time of its first id) {
   x = sender.next(at(0x61d3bfff));
   CAF_CHECK_EQUAL(x.counter, 2u);
   CAF_CHECK_EQUAL(x.time, 0x61d3bf6cu);
+}
+
+CAF_TEST(skipped counters are left out and nothing else) {
+  wrap_id_sender sender;
+  // Before the first id there is no time yet.
+  sender.skip(1000);
+  auto x = sender.next(at(0x61d3bf6c));
+  CAF_CHECK_EQUAL(x.counter, 1001u);
+  CAF_CHECK_EQUAL(x.time, 0x61d3bf6cu);
+  sender.skip(0);
+  CAF_CHECK_EQUAL(sender.next(at(0x61d3bf6d)).counter, 1002u);
+  sender.skip(7);
+  sender.skip(3);
+  x = sender.next(at(0x61d3bf6d));
+  CAF_CHECK_EQUAL(x.counter, 1013u);
+  CAF_CHECK_EQUAL(x.time, 0x61d3bf6cu);
+}
+
+CAF_TEST(a counter may begin above a base) {
+  wrap_id_sender sender{0x0f000000};
+  CAF_CHECK_EQUAL(sender.next(at(5)).counter, 0x0f000001u);
+  sender.skip(0x10);
+  CAF_CHECK_EQUAL(sender.next(at(5)).counter, 0x0f000012u);
+}
+
+CAF_TEST(pairs grow beyond the last counter) {
+  for (uint32_t base : {0u, 0x0f000000u})
+    for (uint32_t left : {0u, 1u, 2u})
+      for (int64_t later : {-100, 0, 100}) {
+        wrap_id_sender sender{base};
+        auto first = sender.next(at(1000));
+        sender.skip(last_id - first.counter - left);
+        auto now = at(1000 + later);
+        for (uint32_t i = 0; i < left; ++i) {
+          auto x = sender.next(now);
+          CAF_CHECK_EQUAL(x.counter, last_id - left + 1 + i);
+          CAF_CHECK_EQUAL(x.time, 1000u);
+        }
+        auto x = sender.next(now);
+        CAF_CHECK_EQUAL(x.counter, base + 1);
+        CAF_CHECK_EQUAL(x.time, later > 0 ? 1100u : 1001u);
+      }
+}
+
+CAF_TEST(what is skipped beyond the last counter is skipped after it) {
+  // Two senders of the same ids: the one that stopped may have used `n` more.
+  for (uint32_t n : {1u, 5u, 100u}) {
+    for (uint32_t left : {0u, 3u, 99u}) {
+      wrap_id_sender old;
+      auto first = old.next(at(1000));
+      old.skip(last_id - first.counter - left);
+      auto fresh = old;
+      std::set<std::pair<uint32_t, uint32_t>> used;
+      for (uint32_t i = 0; i < n; ++i) {
+        auto x = old.next(at(1000));
+        used.emplace(x.time, x.counter);
+      }
+      CAF_CHECK_EQUAL(used.size(), n);
+      fresh.skip(n);
+      auto x = fresh.next(at(1000));
+      CAF_CHECK(std::make_pair(x.time, x.counter) > *used.rbegin());
+      auto y = old.next(at(1000));
+      CAF_CHECK_EQUAL(x.time, y.time);
+      CAF_CHECK_EQUAL(x.counter, y.counter);
+    }
+  }
+}
+
+CAF_TEST(however much is skipped pairs grow and are accepted) {
+  test::seeded random{4};
+  for (uint32_t base : {0u, 0x0f000000u}) {
+    wrap_id_sender sender{base};
+    wrap_id_receiver receiver;
+    wrap_packet_id before;
+    for (int i = 0; i < 1000; ++i) {
+      for (auto k = random.below(4); k > 0; --k)
+        sender.skip(random.one_in(2) ? random.below(10)
+                                     : random.below(last_id));
+      auto x = sender.next(at(1000 + i / 100));
+      CAF_REQUIRE(std::make_pair(x.time, x.counter)
+                  > std::make_pair(before.time, before.counter));
+      CAF_REQUIRE(x.counter > base);
+      CAF_REQUIRE(receiver.accept(x));
+      before = x;
+    }
+  }
 }
 
 CAF_TEST(a receiver accepts each pair once) {

@@ -331,6 +331,12 @@ CAF_TEST(timers) {
   CAF_CHECK_EQUAL(z.reneg_packets, 1000000u);
   CAF_CHECK(z.resolve_retry == seconds{60});
   CAF_CHECK(z.reneg_after == seconds{7200});
+  CAF_CHECK(z.reneg_min == seconds{3600});
+  CAF_CHECK(!y.reneg_min);
+  CAF_CHECK(parse_with("reneg-sec 9 0").reneg_min == seconds{0});
+  CAF_CHECK(!parse_with("reneg-sec 9 5\nreneg-sec 8").reneg_min);
+  CAF_CHECK(mentions(parse_with("reneg-sec 9 10").warnings, "the least time"));
+  CAF_CHECK_EQUAL(parse_with("reneg-sec 0 10").warnings, strings{});
   CAF_CHECK_EQUAL(parse_with("inactive 60").pull.inactive_bytes, 0u);
   CAF_CHECK(parse_with("tls-exit").single_session);
   CAF_CHECK(parse_with("single-session").single_session);

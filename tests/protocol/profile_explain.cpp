@@ -167,3 +167,19 @@ CAF_TEST(many errors do not stop it and its length has a limit) {
   CAF_CHECK_EQUAL(explain_command_line({}, files.reader()).size(), 1u);
   CAF_CHECK_EQUAL(explain_command_line({"missing"}, files.reader()).size(), 1u);
 }
+
+CAF_TEST(what openvpn does not know is told) {
+  auto xs = explain(realistic_profile() + "allow-faults\ncleanup\n"
+                    + "fault network.up:drop=0.05\nfault network.up:dorp=1\n");
+  auto faults = line_of(xs, "fault network.up:drop");
+  CAF_CHECK(faults.kind == option_class::accepted);
+  CAF_CHECK(has(faults.effect, "openvpn does not know it"));
+  CAF_CHECK(has(line_of(xs, "allow-faults").effect, "openvpn does not know"));
+  CAF_CHECK(!has(line_of(xs, "verb").effect, "openvpn does not know"));
+  auto bad = line_of(xs, "fault network.up:dorp");
+  CAF_CHECK(bad.kind == option_class::refused);
+  CAF_CHECK(has(bad.effect, "at byte 12"));
+  auto command = line_of(xs, "cleanup");
+  CAF_CHECK(command.kind == option_class::refused);
+  CAF_CHECK(has(command.effect, "a command of this program"));
+}

@@ -218,6 +218,44 @@ CAF_TEST(bad words about the process) {
   CAF_CHECK_EQUAL(parse_with("mode p2p").warnings, strings{});
 }
 
+// -- faults --
+
+CAF_TEST(faults are read when they are allowed) {
+  CAF_CHECK(parse_with("verb 3").faults.empty());
+  CAF_CHECK(!parse_with("verb 3").allow_faults);
+  // They may also come later, by message.
+  CAF_CHECK(parse_with("allow-faults").allow_faults);
+  auto x = parse_with("fault network.up:drop=0.05,seed=7\nallow-faults\n"
+                      "fault tls:kill=5s");
+  CAF_REQUIRE_EQUAL(x.faults.size(), 2u);
+  CAF_CHECK(x.faults[0].at == layer::network);
+  CAF_CHECK(x.faults[0].up && !x.faults[0].down);
+  CAF_CHECK_EQUAL(x.faults[0].knobs.drop, 0.05);
+  CAF_CHECK_EQUAL(x.faults[0].seed, 7u);
+  CAF_CHECK(x.faults[1].at == layer::tls);
+  CAF_CHECK_EQUAL(x.faults[1].seed, 1u);
+  CAF_CHECK_EQUAL(x.warnings, strings{});
+}
+
+CAF_TEST(faults that nobody allowed are refused) {
+  check_error("fault network.up:drop=0.05",
+              "`fault` is refused without `allow-faults`: add --allow-faults");
+}
+
+CAF_TEST(a bad fault names the position and what exists) {
+  check_error("allow-faults\nfault network.up:dorp=0.05",
+              "option 'fault': at byte 12 of 'network.up:dorp=0.05': ");
+  check_error("allow-faults\nfault network.up:dorp=0.05", "drop");
+  check_error("allow-faults\nfault netwrk:drop=0.05", "at byte 1 of");
+  check_error("allow-faults\nfault netwrk:drop=0.05", "data_channel");
+  // It is said even where faults are not allowed.
+  check_error("fault network:drop=2", "option 'fault': at byte");
+  std::string many = "allow-faults\n";
+  for (int i = 0; i < 65; ++i)
+    many += "fault muxer:drop=0.1\n";
+  check_error(many, "more than 64 faults");
+}
+
 // -- files --
 
 CAF_TEST(names of files are seen from the directory) {

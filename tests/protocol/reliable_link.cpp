@@ -1,4 +1,5 @@
 // Reliability layer: order, acks, both windows, and every reason to send again.
+// How long it waits is tested as reliable_link_rtt.
 // spec: openvpn-wire 4.1, 4.2, 4.3, 4.4
 
 #define CAF_SUITE protocol.reliable_link
@@ -44,6 +45,13 @@ struct fixture {
   fixture() { now.steady = time_point{} + 1h; }
 
   void advance(duration x) { now.steady += x; }
+
+  /// From now on the link does as stock does.
+  void be_stock() {
+    reliable_config cfg;
+    cfg.measure = false;
+    link = reliable_link{cfg};
+  }
 
   void send(uint8_t n) {
     for (uint8_t i = 0; i < n; ++i)
@@ -138,7 +146,8 @@ CAF_TEST(the lowest unacknowledged message holds the send window) {
   CAF_CHECK_EQUAL(link.free_slots(), 6u);
 }
 
-CAF_TEST(an unacknowledged message is sent after 2 and 6 and 14 and 30 s) {
+CAF_TEST(without measuring a message is sent after 2 and 6 and 14 and 30 s) {
+  be_stock();
   send(1);
   CAF_CHECK_EQUAL(transmit(), ids{0});
   for (auto wait : {2s, 4s, 8s, 16s, 32s, 64s}) {
@@ -154,11 +163,15 @@ CAF_TEST(an unacknowledged message is sent after 2 and 6 and 14 and 30 s) {
 }
 
 CAF_TEST(a back off that doubles forever stays a time in the future) {
-  send(1);
-  for (int i = 0; i < 200; ++i) {
-    CAF_REQUIRE_EQUAL(transmit(), ids{0});
-    CAF_REQUIRE(*link.poll_timeout() > now.steady);
-    now.steady = *link.poll_timeout();
+  for (bool stock : {false, true}) {
+    if (stock)
+      be_stock();
+    send(1);
+    for (int i = 0; i < 200; ++i) {
+      CAF_REQUIRE_EQUAL(transmit(), ids{0});
+      CAF_REQUIRE(*link.poll_timeout() > now.steady);
+      now.steady = *link.poll_timeout();
+    }
   }
 }
 
@@ -192,11 +205,28 @@ CAF_TEST(three acks of later messages bring an early retransmission) {
   CAF_CHECK_EQUAL(transmit(), ids{});
   CAF_CHECK(take(ack({3})));
   CAF_CHECK_EQUAL(transmit(), ids{0});
-  // Timer and doubling apply as for any other transmission.
+  // The wait starts anew, and is no longer: the path works.
+  CAF_CHECK(link.poll_timeout() == now.steady + 100ms);
+  CAF_CHECK(take(ack({3})));
+  CAF_CHECK(take(ack({3})));
+  CAF_CHECK_EQUAL(transmit(), ids{});
+}
+
+CAF_TEST(without measuring an early retransmission doubles like any other) {
+  be_stock();
+  send(4);
+  transmit();
+  CAF_CHECK(take(ack({1})));
+  CAF_CHECK(take(ack({2})));
+  CAF_CHECK_EQUAL(transmit(), ids{});
+  CAF_CHECK(take(ack({3})));
+  CAF_CHECK_EQUAL(transmit(), ids{0});
   CAF_CHECK(link.poll_timeout() == now.steady + 4s);
   CAF_CHECK(take(ack({3})));
   CAF_CHECK(take(ack({3})));
   CAF_CHECK_EQUAL(transmit(), ids{});
+  CAF_CHECK(take(ack({3})));
+  CAF_CHECK_EQUAL(transmit(), ids{0});
 }
 
 CAF_TEST(repeated acks in one packet count too) {
@@ -373,6 +403,20 @@ CAF_TEST(a packet carries at most four acks and the rest follows) {
   CAF_CHECK_EQUAL(next_acks(), (ids{3, 2, 1, 0}));
   CAF_CHECK_EQUAL(next_acks(), (ids{5, 4, 3, 2}));
   CAF_CHECK(!link.poll_transmit(now));
+}
+
+CAF_TEST(a bare ack may carry eight and a message never) {
+  reliable_config cfg;
+  for (size_t most : {size_t{8}, size_t{1000}}) {
+    cfg.bare_acks = most;
+    link = reliable_link{cfg};
+    for (uint32_t id = 0; id < 8; ++id)
+      CAF_CHECK(take(data(id)));
+    send(1);
+    CAF_CHECK_EQUAL(next_acks().size(), 4u);
+    CAF_CHECK_EQUAL(next_acks(), (ids{7, 6, 5, 4, 3, 2, 1, 0}));
+    CAF_CHECK(!link.poll_transmit(now));
+  }
 }
 
 CAF_TEST(recent acks are repeated with the most recent first) {

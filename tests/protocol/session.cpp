@@ -40,6 +40,7 @@ void tell_everything(session_driver& x) {
     x.text("PUSH_UPDATE,route 10.9.0.0 255.255.0.0", id);
     x.install(id);
     x.session.handle_negotiation(id, negotiation_failed{}, x.now());
+    x.lose_layers(id);
   }
   x.apply();
   x.session.handle_data_event(peer_silent{}, x.now());
@@ -200,7 +201,7 @@ CAF_TEST(a server that never answers is given up) {
   x.run_for(1ns);
   CAF_CHECK_EQUAL(x.actions(),
                   "end no_answer 'Server poll timeout, no answer from "
-                  "[AF_INET]192.0.2.1:1194'; ");
+                  "[AF_INET]192.0.2.1:1194' at once; ");
   CAF_CHECK_EQUAL(x.timer(), -1);
 }
 

@@ -198,16 +198,64 @@ CAF_TEST(the old key goes on when a renegotiation fails) {
   x.forget();
   x.run_for(60s);
   x.break_negotiation(1, {reason::tls_failed, "too late"});
-  CAF_CHECK_EQUAL(x.actions(), "close 1; ");
+  // The window began with the soft reset.
+  CAF_CHECK_EQUAL(x.actions(), "close 1; end tls_failed 'too late' at once "
+                               "again data until 300; ");
   CAF_CHECK_EQUAL(joined(x.reports()), "!TLS Error: TLS handshake failed, the "
                                        "old key goes on: too late; ");
+}
+
+CAF_TEST(a failure that comes early waits for the hand window) {
+  // The peer is still at it, and would not hear of another session.
+  client x{state::connected};
+  x.soft_reset(1);
+  x.run_for(20s);
+  x.forget();
+  x.break_negotiation(1, {reason::tls_failed, "broken"});
+  CAF_CHECK_EQUAL(x.actions(), "close 1; ");
+  CAF_CHECK_EQUAL(joined(x.reports()), "!TLS Error: TLS handshake failed, the "
+                                       "old key goes on: broken; ");
   CAF_CHECK(x.session.state() == state::connected);
-  // The window began with the soft reset.
-  CAF_CHECK_EQUAL(x.timer(), 240);
-  x.run_for(240s - 1ns);
+  CAF_CHECK_EQUAL(x.timer(), 40);
+  x.run_for(40s - 1ns);
   CAF_CHECK_EQUAL(x.actions(), "");
   x.run_for(1ns);
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end tls_failed 'broken' at once again data until 3600; ");
+  CAF_CHECK_EQUAL(joined(x.reports()), "");
+}
+
+CAF_TEST(a server lives on with the old key as long as it is good) {
+  server x{state::connected};
+  x.soft_reset(1);
+  x.run_for(61s);
+  x.forget();
+  x.break_negotiation(1, {reason::no_answer, "too late"});
+  CAF_CHECK_EQUAL(x.actions(), "close 1; ");
+  x.run_for(3538s);
+  CAF_CHECK_EQUAL(x.actions(), "");
+  x.run_for(1s);
+  CAF_CHECK_EQUAL(x.actions(), "end no_answer 'too late' at once again; ");
+}
+
+CAF_TEST(no old key goes on beyond its window) {
+  auto cfg = client_session_config();
+  cfg.transition_window = 30s;
+  client x{state::connected, cfg};
+  x.soft_reset(1);
+  x.forget();
+  x.break_negotiation(1, {reason::tls_failed, "broken"});
+  CAF_CHECK_EQUAL(x.actions(), "close 1; ");
+  // It ran out while we waited.
+  x.run_for(60s);
+  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'broken' at once again; ");
+  client y{state::connected, cfg};
+  y.soft_reset(1);
+  y.run_for(60s);
+  y.forget();
+  y.break_negotiation(1, {reason::tls_failed, "broken"});
+  CAF_CHECK_EQUAL(y.actions(), "end tls_failed 'broken' at once again; ");
+  CAF_CHECK_EQUAL(joined(y.reports()), "!broken; ");
 }
 
 CAF_TEST(a failed renegotiation leaves no control channel) {
@@ -236,8 +284,31 @@ CAF_TEST(an old key that runs out ends the session) {
   x.soft_reset(1);
   x.break_negotiation(1, {reason::tls_failed, "too late"});
   x.forget();
+  x.tell(rekey_needed{1});
+  CAF_CHECK_EQUAL(x.actions(), "");
   x.tell(rekey_needed{0});
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end tls_failed 'too late' at once again data until 60; ");
+}
+
+CAF_TEST(a limit reached in a renegotiation that fails is not forgotten) {
+  // DATA CHANNEL tells it once.
+  client x{state::connected};
+  x.soft_reset(1);
+  x.run_for(30s);
+  x.tell(rekey_needed{0});
+  x.run_for(30s);
+  x.forget();
+  x.break_negotiation(1, {reason::tls_failed, "too late"});
+  CAF_CHECK_EQUAL(x.actions(), "close 1; end tls_failed 'too late' at once "
+                               "again data until 120; ");
+  // With the new key it means nothing any more.
+  client y{state::connected};
+  y.soft_reset(1);
+  y.tell(rekey_needed{0});
+  y.renegotiate_to(1);
+  y.forget();
+  CAF_CHECK_EQUAL(y.timer(), 3600);
 }
 
 CAF_TEST(a key at its limit is not kept for the whole window) {
@@ -248,7 +319,8 @@ CAF_TEST(a key at its limit is not kept for the whole window) {
   x.forget();
   CAF_CHECK_EQUAL(x.timer(), 60);
   x.run_for(60s);
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
+  CAF_CHECK_EQUAL(x.actions(),
+                  "end tls_failed 'too late' at once again data until 122; ");
 }
 
 CAF_TEST(without a transition window a failure ends the session) {
@@ -258,16 +330,24 @@ CAF_TEST(without a transition window a failure ends the session) {
   x.soft_reset(1);
   x.forget();
   x.break_negotiation(1, {reason::tls_failed, "too late"});
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late'; ");
+  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'too late' at once again; ");
 }
 
-CAF_TEST(a failure that lasts too long is tried again whatever it was) {
-  client x{state::connected};
-  x.soft_reset(1);
-  x.break_negotiation(1, {reason::internal, "no randomness"});
-  x.forget();
-  x.run_for(3600s);
-  CAF_CHECK_EQUAL(x.actions(), "end tls_failed 'no randomness'; ");
+CAF_TEST(a failed renegotiation is tried again whatever it was) {
+  // A certificate that does not verify, and an alert in clear, can come from
+  // anybody where nothing wraps the control channel.
+  for (auto why : {reason::internal, reason::certificate_rejected,
+                   reason::auth_failed, reason::no_answer}) {
+    client x{state::connected};
+    x.soft_reset(1);
+    x.break_negotiation(1, {why, "no good"});
+    x.forget();
+    x.run_for(3600s);
+    auto told = is_transient(why) ? why : reason::tls_failed;
+    CAF_CHECK_EQUAL(x.actions(),
+                    "end " + to_string(told)
+                      + " 'no good' at once again data until 3600; ");
+  }
 }
 
 CAF_TEST(a first negotiation that fails ends the session) {
@@ -413,16 +493,140 @@ CAF_TEST(a key that nobody asked for is not believed) {
   }
 }
 
+// -- the age of a key --
+
+namespace {
+
+/// The age at which a new session would renew its first key, in milliseconds.
+long age(session_config cfg, uint32_t draw) {
+  cfg.reneg_draw = draw;
+  auto as_server = cfg.self == role::server;
+  session_driver x{std::move(cfg)};
+  bring_to(x, state::connected, as_server);
+  auto due = x.session.poll_timeout();
+  CAF_REQUIRE(due);
+  return static_cast<long>(
+    std::chrono::duration_cast<std::chrono::milliseconds>(*due - x.now().steady)
+      .count());
+}
+
+} // namespace
+
+CAF_TEST(a server takes up to a tenth off the age of its keys) {
+  auto cfg = server_session_config();
+  CAF_CHECK_EQUAL(age(cfg, 0), 3600'000);
+  CAF_CHECK_EQUAL(age(cfg, 0x80000000), 3420'000);
+  CAF_CHECK_EQUAL(age(cfg, 0xffffffff), 3240'005);
+  cfg.reneg_after = 10s;
+  CAF_CHECK_EQUAL(age(cfg, 0x40000000), 9'750);
+}
+
+CAF_TEST(a client renews its keys at the exact age) {
+  for (uint32_t draw : {0u, 0x80000000u, 0xffffffffu})
+    CAF_CHECK_EQUAL(age(client_session_config(), draw), 3600'000);
+}
+
+CAF_TEST(the least age bounds the drawn one on both sides) {
+  for (auto cfg : {client_session_config(), server_session_config()}) {
+    cfg.reneg_min = 1800s;
+    CAF_CHECK_EQUAL(age(cfg, 0), 3600'000);
+    CAF_CHECK_EQUAL(age(cfg, 0x80000000), 2700'000);
+    CAF_CHECK_EQUAL(age(cfg, 0xffffffff), 1800'027);
+    // One that is none, or above the longest, takes nothing off.
+    for (auto least : {3600s, 3601s, 2147483647s}) {
+      cfg.reneg_min = least;
+      CAF_CHECK_EQUAL(age(cfg, 0xffffffff), 3600'000);
+    }
+    cfg.reneg_after = 2147483647s;
+    cfg.reneg_min = 0s;
+    CAF_CHECK(age(cfg, 0xffffffff) > 0);
+  }
+}
+
+CAF_TEST(with no age limit nothing is drawn) {
+  for (auto cfg : {client_session_config(), server_session_config()})
+    for (auto least : {0s, 100s}) {
+      cfg.reneg_after = 0s;
+      cfg.reneg_min = least;
+      cfg.reneg_draw = 0xffffffff;
+      auto as_server = cfg.self == role::server;
+      session_driver x{cfg};
+      bring_to(x, state::connected, as_server);
+      CAF_CHECK_EQUAL(x.timer(), -1);
+    }
+}
+
+CAF_TEST(the age is drawn once per session) {
+  auto cfg = server_session_config();
+  cfg.reneg_draw = 0x80000000;
+  server x{state::connected, cfg};
+  uint8_t id = 1;
+  for (auto i = 0; i < 3; ++i, ++id) {
+    CAF_CHECK_EQUAL(x.timer(), 3420);
+    x.run_for(3421s);
+    x.renegotiate_to(id);
+  }
+}
+
 // -- the goodbye --
 
 CAF_TEST(a goodbye is not lost in a renegotiation) {
   auto cfg = client_session_config();
   cfg.exit_notify = 1;
+  std::string quiet_push = usual_push;
+  quiet_push.replace(quiet_push.find("cc-exit "), 8, "");
+  // The control channel of the old key id is refused, that of the new one is
+  // not there yet: inside the tunnel it is heard whatever the peer agreed to.
+  for (auto& push : {std::string{usual_push}, quiet_push}) {
+    auto cc_exit = push == usual_push;
+    for (auto steps = 0; steps <= 3; ++steps) {
+      // Stopped after the reset, after TLS, after key method 2, with the key.
+      client x{push, cfg};
+      x.soft_reset(1);
+      if (steps >= 1)
+        x.establish(1);
+      if (steps >= 2)
+        x.exchange(1);
+      if (steps >= 3)
+        x.install(1);
+      x.forget();
+      x.session.stop(reason::terminated, x.now());
+      auto in_text = steps == 3 && cc_exit;
+      CAF_CHECK_EQUAL(x.actions(),
+                      std::string{in_text ? "text 1 EXIT; " : "data exit; "}
+                        + "end terminated final; ");
+    }
+  }
+}
+
+CAF_TEST(a goodbye of our own renegotiation goes inside the tunnel) {
+  auto cfg = client_session_config();
+  cfg.exit_notify = 1;
   client x{state::connected, cfg};
-  x.soft_reset(1);
+  x.run_for(3600s);
   x.forget();
   x.session.stop(reason::terminated, x.now());
   CAF_CHECK_EQUAL(x.actions(), "data exit; end terminated final; ");
+}
+
+CAF_TEST(a goodbye is owed beyond the end of the session) {
+  // Its data keys live on, and whoever stops them is to say it.
+  for (auto notify : {0u, 1u})
+    for (auto tcp : {false, true}) {
+      auto cfg = client_session_config();
+      cfg.exit_notify = notify;
+      cfg.tcp = tcp;
+      client x{state::configuring, cfg};
+      CAF_CHECK(!x.session.owes_goodbye());
+      x.text(usual_push);
+      x.install(0);
+      x.apply();
+      x.soft_reset(1);
+      x.run_for(60s);
+      x.break_negotiation(1, {reason::tls_failed, "too late"});
+      CAF_CHECK(x.session.state() == state::closed);
+      CAF_CHECK_EQUAL(x.session.owes_goodbye(), notify == 1 && !tcp);
+    }
 }
 
 CAF_TEST(a goodbye goes inside the tunnel when nothing else is left) {

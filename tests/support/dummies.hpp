@@ -64,7 +64,8 @@ struct session_record {
   std::vector<bytes> packets;
   /// How many devices TUN was given.
   size_t devices = 0;
-  /// Takes packets on their way down: DATA CHANNEL of the newest tree.
+  /// Takes packets on their way down: DATA CHANNEL of the tree whose TUN has
+  /// the device.
   actors::batch_down_actor below_tun;
 
   bool noted(std::string_view part) const {
@@ -244,11 +245,16 @@ inline protocol::answer typed(std::string_view password,
   return result;
 }
 
-inline actors::tun_actor::behavior_type tun_dummy(actors::tun_actor::pointer,
-                                                  session_record* record) {
+/// With a device, packets from it go to `below`.
+inline actors::tun_actor::behavior_type
+tun_dummy(actors::tun_actor::pointer, session_record* record,
+          actors::batch_down_actor below) {
+  if (!record->below_tun)
+    record->below_tun = below;
   return {
-    [record](atom::attach, const actors::tunnel_device&) {
+    [record, below](atom::attach, const actors::tunnel_device&) {
       ++record->devices;
+      record->below_tun = below;
     },
     [record](atom::up, actors::batch_ptr& batch) {
       for (auto& run : *batch)

@@ -27,6 +27,8 @@ const endpoint server_address{*parse_ip("192.0.2.2"), 1194, 0};
 /// More messages than any instant of a test needs: beyond, actors chase each
 /// other for ever.
 constexpr size_t max_messages_at_once = 1'000'000;
+/// Sockets of one side that still hear something.
+constexpr size_t max_sockets = 64;
 /// The same for timers that are due at once, again and again.
 constexpr size_t max_rounds_at_once = 100'000;
 
@@ -91,6 +93,7 @@ vpn_pair::~vpn_pair() {
     caf::anon_send_exit(x->cfg->listener, caf::exit_reason::user_shutdown);
     x->supervisor = nullptr;
     x->above_network = nullptr;
+    x->above_networks.clear();
     x->network = nullptr;
     x->tun = nullptr;
     x->host = nullptr;
@@ -139,7 +142,7 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
   c.clock = &clock_;
   c.pools = pools_;
   auto up = transport_up{is_client ? client_address : server_address,
-                         c.network.remote};
+                         c.network.remote, nullptr};
   c.parts.spawn_network
     = [this, side = &x, up](const network_config&, transport_observer_actor y) {
         side->network = sys_.spawn(socket, this, side, up, std::move(y));
@@ -147,8 +150,7 @@ void vpn_pair::prepare(side& x, role self, const pair_config& cfg) {
       };
   c.parts.spawn_tun
     = [this, side = &x](batch_down_actor below, device_observer_actor) {
-        side->saw.below_tun = std::move(below);
-        side->tun = sys_.spawn(tun_dummy, &side->saw);
+        side->tun = sys_.spawn(tun_dummy, &side->saw, std::move(below));
         return side->tun;
       };
   c.parts.spawn_host = [this, side = &x] {
@@ -207,12 +209,19 @@ void vpn_pair::start() {
 }
 
 void vpn_pair::start(side& x) {
+  // Exact, unless a test wants it otherwise.
+  if (!x.cfg->session.reneg_min)
+    x.cfg->session.reneg_min = x.cfg->session.reneg_after;
   x.supervisor = spawn_supervisor(sys_, x.cfg);
   caf::anon_send(x.supervisor, atom::start_v);
 }
 
 void vpn_pair::stop(side& x, reason why) {
   caf::anon_send(x.supervisor, atom::stop_v, why);
+}
+
+void vpn_pair::fault(side& x, const std::string& spec) {
+  caf::anon_send(x.supervisor, atom::fault_v, spec);
 }
 
 void vpn_pair::set_faults(const link_faults& x) {
@@ -228,7 +237,7 @@ void vpn_pair::set_link_up(bool x) {
 void vpn_pair::send(side& from, const std::vector<bytes>& packets) {
   batch_ptr batch;
   auto flush = [&] {
-    if (batch)
+    if (batch && from.saw.below_tun)
       caf::anon_send(from.saw.below_tun, atom::down_v, std::move(batch));
     batch = nullptr;
   };
@@ -278,18 +287,19 @@ void vpn_pair::carry(side& to, bytes datagram, duration after) {
 }
 
 void vpn_pair::arrive(side& at, byte_view datagram) {
-  if (!at.above_network)
-    return;
-  auto batch = pools_.received->get();
-  if (!batch || datagram.size() > batch->room()) {
-    ++overruns_;
-    return;
+  // Sockets are not told apart: each session takes what is its own.
+  for (const auto& above : at.above_networks) {
+    auto batch = pools_.received->get();
+    if (!batch || datagram.size() > batch->room()) {
+      ++overruns_;
+      return;
+    }
+    if (datagram.size() > 0) // an empty one may have no data at all
+      std::memcpy(batch->data, datagram.data(), datagram.size());
+    batch->used = static_cast<uint32_t>(datagram.size());
+    batch->add(0, batch->used);
+    caf::anon_send(above, atom::up_v, std::move(batch));
   }
-  if (datagram.size() > 0) // an empty one may have no data at all
-    std::memcpy(batch->data, datagram.data(), datagram.size());
-  batch->used = static_cast<uint32_t>(datagram.size());
-  batch->add(0, batch->used);
-  caf::anon_send(at.above_network, atom::up_v, std::move(batch));
 }
 
 vpn_pair::cable_actor::behavior_type vpn_pair::cable(cable_actor::pointer,
@@ -306,6 +316,10 @@ network_actor::behavior_type vpn_pair::socket(network_actor::pointer self,
   return {
     [of](atom::attach, const batch_up_actor& x) {
       of->above_network = x;
+      auto& all = of->above_networks;
+      all.push_back(x);
+      if (all.size() > max_sockets)
+        all.erase(all.begin());
     },
     [self, of, up, above](atom::start) {
       ++of->sockets;

@@ -55,7 +55,9 @@ public:
     /// Fate of the datagrams that this side sends.
     link_model link;
     actors::supervisor_actor supervisor;
+    /// Of the newest socket; and of those before it, which may still be in use.
     actors::batch_up_actor above_network;
+    std::vector<actors::batch_up_actor> above_networks;
     actors::network_actor network;
     actors::tun_actor tun;
     actors::host_actor host;
@@ -83,6 +85,10 @@ public:
   void kill(const Handle& hdl) {
     caf::anon_send_exit(hdl, caf::exit_reason::kill);
   }
+  /// Has a layer of this side killed, stalled or put under faults, as `--fault`
+  /// has it.
+  void fault(side& x, const std::string& spec);
+  void clear_faults(side& x) { caf::anon_send(x.supervisor, atom::clear_v); }
   void set_faults(const link_faults& x);
   void set_link_up(bool x);
   /// Hands IP packets to the DATA CHANNEL of `from` as its TUN would, in

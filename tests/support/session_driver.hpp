@@ -27,6 +27,13 @@ inline std::string where_to(const std::optional<protocol::advance>& x) {
   return x ? places[static_cast<size_t>(*x)] : "";
 }
 
+/// When the clock of a session_driver starts.
+constexpr auto driver_start = time_point{} + std::chrono::seconds{1000};
+
+inline std::string since_start(time_point x) {
+  return seconds_of(x - driver_start);
+}
+
 struct action_line {
   std::string operator()(const protocol::open_negotiation& x) const {
     constexpr const char* openings[]
@@ -87,7 +94,9 @@ struct action_line {
     return "end " + to_string(x.what.why)
            + (x.what.text.empty() ? "" : " '" + x.what.text + "'")
            + (x.backoff > duration{} ? " backoff " + seconds_of(x.backoff) : "")
-           + where_to(x.where) + (x.final ? " final" : "");
+           + where_to(x.where) + (x.final ? " final" : "")
+           + (x.at_once ? " at once" : "") + (x.again ? " again" : "")
+           + (x.data_until ? " data until " + since_start(*x.data_until) : "");
   }
 };
 
@@ -99,7 +108,7 @@ public:
   explicit session_driver(protocol::session_config cfg)
     : session(std::move(cfg), now()) {}
 
-  instant now() const { return {time_point{} + seconds{1000} + passed_, 0}; }
+  instant now() const { return {driver_start + passed_, 0}; }
   /// Time passes with nobody looking at the timers.
   void pass(duration x) { passed_ += x; }
   /// Time passes, and each timer is served when it is due.
@@ -165,6 +174,9 @@ public:
   }
   void soft_reset(uint8_t key_id) { session.handle_soft_reset(key_id, now()); }
   void install(uint8_t key_id) { session.handle_key_installed(key_id, now()); }
+  void lose_layers(uint8_t key_id, failure what = {reason::internal, "died"}) {
+    session.handle_layers_lost(key_id, std::move(what), now());
+  }
   void apply() { session.handle_tunnel_applied("tun0", now()); }
   void fail(reason why, const std::string& text = {}) {
     session.handle_failure({why, text}, now());

@@ -87,7 +87,8 @@ struct session_fixture : layer_fixture {
     };
     parts.spawn_tun
       = [this](actors::batch_down_actor, actors::device_observer_actor) {
-          return actors::tun_actor{sys.spawn(tun_dummy, &saw)};
+          return actors::tun_actor{
+            sys.spawn(tun_dummy, &saw, actors::batch_down_actor{})};
         };
     parts.spawn_host = [this] {
       return actors::host_actor{sys.spawn(host_dummy, &saw)};

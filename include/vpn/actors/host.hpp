@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vpn/actors/host_dns.hpp"
+#include "vpn/actors/host_journal.hpp"
 #include "vpn/actors/host_network.hpp"
 #include "vpn/actors/interfaces.hpp"
 
@@ -23,13 +24,19 @@ struct kept_tun {
 struct host_config {
   /// Gets each change as a command a person can type, on HOST's thread.
   change_log log;
-  journal_log journal;
+  /// What HOST has changed, and the device it holds: the HOST of the same
+  /// session that comes after this one goes on from there. Never null.
+  std::shared_ptr<host_journal> journal = std::make_shared<host_journal>();
   dns_places dns;
   /// Absent: a device goes with its tunnel.
   std::shared_ptr<kept_tun> kept;
 };
 
-/// Runs on a thread of its own. Undoes everything when it ends.
+/// Runs on a thread of its own. Undoes everything when it ends in order
+/// (`user_shutdown`, `normal`). When it dies of a bug or is killed, everything
+/// stays as the journal says: a new one with the same configuration goes on
+/// with the same device, and changes what differs as soon as a tunnel is
+/// applied.
 host_actor spawn_host(caf::actor_system& sys, host_config cfg = {});
 
 } // namespace vpn::actors

@@ -31,6 +31,8 @@ struct dns_places {
   std::shared_ptr<sd_bus> bus;
 };
 
+class host_journal;
+
 /// A connection to the system bus, null when there is none. Belongs to one
 /// thread at a time.
 std::shared_ptr<sd_bus> open_system_bus(const std::string& address = {});
@@ -39,22 +41,26 @@ std::shared_ptr<sd_bus> open_system_bus(const std::string& address = {});
 /// most per call.
 class host_dns {
 public:
-  explicit host_dns(dns_places places = {}, change_log log = {});
+  /// Goes on where the journal says that an earlier one has ended.
+  explicit host_dns(dns_places places = {}, change_log log = {},
+                    std::shared_ptr<host_journal> journal = {});
   host_dns(const host_dns&) = delete;
   host_dns& operator=(const host_dns&) = delete;
-  /// Takes everything back.
+  /// Takes everything back when there is no journal that remembers it.
   ~host_dns();
 
   // -- commands --
 
   /// Makes these the names of the tunnel on `device`; replaces what was applied
-  /// before. Returns warnings, for example about what this host cannot do; a
-  /// failure changes nothing. An empty configuration is nothing to do.
+  /// before, and touches nothing that is so already. Returns warnings, for
+  /// example about what this host cannot do; after a failure no names are set.
+  /// An empty configuration is the same as `undo`.
   expected<std::vector<std::string>, failure>
   apply(const protocol::dns_config& cfg, const std::string& device,
         uint32_t device_index);
 
-  /// Takes everything back; idempotent.
+  /// Takes everything back; idempotent. What cannot be restored stays in the
+  /// journal for another attempt.
   void undo();
 
   // -- observers --

@@ -10,11 +10,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace vpn::actors {
 
+class host_journal;
 class netlink;
 struct os_error;
 template <class T>
@@ -24,17 +26,16 @@ using kernel_result = expected<T, os_error>;
 /// What could not be taken back comes as a comment: "# ip route del ...: why".
 using change_log = std::function<void(const std::string&)>;
 
-/// Gets the whole journal before each change is made and after changes were
-/// taken back: who writes it to disk at once can clean up after SIGKILL.
-using journal_log = std::function<void(const std::vector<host_change>&)>;
-
 /// The sole owner of what one tunnel changes on this host.
 class host_network {
 public:
-  explicit host_network(change_log log = {}, journal_log journal = {});
+  /// Goes on where the journal says that an earlier one has ended: what that
+  /// one has made counts as an earlier tunnel.
+  explicit host_network(change_log log = {},
+                        std::shared_ptr<host_journal> journal = {});
   host_network(const host_network&) = delete;
   host_network& operator=(const host_network&) = delete;
-  /// Takes everything back.
+  /// Takes everything back when there is no journal that remembers it.
   ~host_network();
 
   // -- commands --
@@ -55,31 +56,35 @@ public:
   /// what the kernel refuses stays in the journal for another attempt.
   void undo();
 
-  /// Takes over the journal of a process that died, as the oldest entries.
-  void adopt(std::vector<host_change> journal);
-
   // -- observers --
 
   /// The default gateway the host had before the tunnel, or undefined.
   ip_address former_gateway(family kind) const;
+  /// True between `apply` and `undo`.
+  bool applied() const noexcept { return setup_ != nullptr; }
   /// What `undo` would take back, oldest first.
   std::vector<host_change> journal() const;
 
 private:
   struct setup;
   kernel_result<done_t> make(netlink& kernel, const host_change& x);
-  bool take_over(const host_change& x);
+  kernel_result<done_t> make_first(netlink& kernel, const host_change& x);
+  std::optional<kernel_result<done_t>> take_over(netlink& kernel,
+                                                 const host_change& x);
   void make_room(netlink& kernel, const host_change& x);
   void drop_former(netlink& kernel);
   void take_back(netlink& kernel, std::vector<host_change>& from);
   void log(const std::string& line) const;
-  void announce() const;
+  void record(const host_change& x) const;
+  void forget(const host_change& x) const;
 
   change_log log_;
-  journal_log journal_log_;
+  std::shared_ptr<host_journal> record_;
   std::vector<host_change> journal_;
   /// What an earlier tunnel made and this one has not yet found a use for.
   std::vector<host_change> former_;
+  /// `former_` is what another object has left.
+  bool resumes_ = false;
   /// How the host was, and what the first step found out for the second.
   std::unique_ptr<setup> setup_;
 };

@@ -92,6 +92,13 @@ using device_observer_actor = caf::typed_actor<
   // The device is gone.
   caf::reacts_to<layer_failed>>;
 
+/// Who hears what becomes of this host. Worn by SUPERVISOR.
+using host_observer_actor = caf::typed_actor<
+  // Addresses are gone or ways have changed.
+  caf::reacts_to<addresses_changed>,
+  // The machine has slept.
+  caf::reacts_to<host_woke>>;
+
 /// What a user of a session hears: a console, a log, a remote watcher.
 using session_listener_actor = caf::typed_actor<
   // Something to read, in the words scripts wait for.
@@ -206,6 +213,8 @@ using data_channel_actor = caf::typed_actor<
   caf::reacts_to<protocol::data_channel_config>,
   // Says inside the tunnel that we leave.
   caf::reacts_to<atom::leave>,
+  // Pings at once: something may have changed on the way.
+  caf::reacts_to<atom::ping>,
   // INTERNAL: the deadline of `poll_timeout` has come.
   caf::reacts_to<atom::timeout>>::extend_with<batch_up_actor>::
   extend_with<batch_down_actor>::extend_with<key_sink_actor>::extend_with<
@@ -246,22 +255,38 @@ using prompter_actor = caf::typed_actor<
 
 // -- the session --
 
-/// SUPERVISOR: spawns, wires and ends the layers of a session; holds its state.
+/// SUPERVISOR: spawns, wires, replaces and ends the layers of a session; holds
+/// its state.
 using supervisor_actor = caf::typed_actor<
   // Connects.
   caf::reacts_to<atom::start>,
   // Ends the session for this reason; `session_ended` goes to the listener,
-  // and the actor is done.
+  // and the actor is done. Said again, it waits for no layer any more.
   caf::reacts_to<atom::stop, reason>,
+  // Goes on with this configuration: a new connection, and the host's settings
+  // change only where they differ.
+  caf::reacts_to<atom::apply, config_ptr>,
   // Ends the connection and makes a new one, with the same configuration.
   caf::reacts_to<atom::restart>,
-  // Counters of all layers, for people.
+  // Counters of all layers and faults, for people.
   caf::replies_to<atom::status>::with<std::vector<layer_status>>,
+  // Adds a fault, or changes the one at the same place, as `--fault` has it;
+  // answers how it was understood.
+  caf::replies_to<atom::fault, std::string>::with<std::string>,
+  // Lets everything pass all faults for a while, or no longer.
+  caf::reacts_to<atom::pause, bool>,
+  // Ends all faults.
+  caf::reacts_to<atom::clear>,
+  // INTERNAL: time for the next heartbeat.
+  caf::reacts_to<atom::beat>,
+  // INTERNAL: the keys of the session beside this one are too old.
+  caf::reacts_to<atom::detach, uint64_t>,
   // INTERNAL: the deadline of the session or of a wait has come.
   caf::reacts_to<atom::timeout, uint64_t>,
   // INTERNAL: `route-delay` is over.
   caf::reacts_to<atom::route, uint64_t>>::
   extend_with<transport_observer_actor>::extend_with<mux_observer_actor>::
-    extend_with<negotiation_observer_actor>::extend_with<data_observer_actor>;
+    extend_with<negotiation_observer_actor>::extend_with<
+      data_observer_actor>::extend_with<host_observer_actor>;
 
 } // namespace vpn::actors

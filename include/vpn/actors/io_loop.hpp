@@ -45,7 +45,9 @@ public:
   // -- from any thread --
   /// Starts the thread. `sys` must live until all homed actors are done.
   void start(caf::actor_system& sys);
-  /// Ends the thread after the round it is in. Idempotent.
+  /// Ends the thread after the round it is in. Idempotent. A thread that hangs
+  /// is waited for, so a process whose loop hangs is left by `_exit`, which
+  /// destroys nothing.
   void stop();
   /// Jobs of homed actors run here; all others go to CAF's scheduler, or every
   /// actor that a data actor talks to would end up on the data path.
@@ -54,6 +56,10 @@ public:
   void post(std::function<void()> f);
   /// Makes the loop go through one round.
   void wake();
+  /// How often the loop has gone round.
+  uint64_t rounds() const noexcept {
+    return rounds_.load(std::memory_order_relaxed);
+  }
   bool on_own_thread() const noexcept {
     return std::this_thread::get_id() == thread_id_.load();
   }
@@ -84,6 +90,7 @@ private:
   std::atomic<std::thread::id> thread_id_{};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> notified_{false};
+  std::atomic<uint64_t> rounds_{0};
   instant now_;
   std::deque<caf::resumable*> jobs_;
   std::array<std::vector<std::shared_ptr<hook_entry>>, flush_stages> hooks_;
@@ -116,8 +123,7 @@ private:
 /// A registered end-of-round hook.
 class io_loop::hook {
 public:
-  explicit hook(std::shared_ptr<hook_entry> entry)
-    : entry_(std::move(entry)) {}
+  explicit hook(std::shared_ptr<hook_entry> entry) : entry_(std::move(entry)) {}
   ~hook();
   hook(const hook&) = delete;
   hook& operator=(const hook&) = delete;

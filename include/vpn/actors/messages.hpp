@@ -5,6 +5,7 @@
 
 #include "vpn/actors/packet_batch.hpp"
 #include "vpn/actors/unique_fd.hpp"
+#include "vpn/protocol/fault_spec.hpp"
 #include "vpn/protocol/session.hpp"
 
 #include <caf/error.hpp>
@@ -50,6 +51,16 @@ struct text_command {
 /// The transport is connected, or for UDP bound; addresses as the kernel says.
 struct transport_up {
   endpoint local, remote;
+  /// A duplicate of the UDP socket, for the NETWORK that comes after this one.
+  std::shared_ptr<const unique_fd> socket;
+};
+/// Addresses of this host are gone, or a way to the peer has changed.
+struct addresses_changed {
+  std::vector<ip_address> gone;
+};
+/// The machine slept for so many seconds.
+struct host_woke {
+  uint64_t slept = 0;
 };
 struct peer_known {
   protocol::session_id local, remote;
@@ -148,6 +159,9 @@ struct negotiation_fact {
 struct data_fact {
   protocol::data_event event;
 };
+/// What SUPERVISOR works by.
+struct supervisor_config;
+using config_ptr = std::shared_ptr<const supervisor_config>;
 
 // -- inspection --
 
@@ -163,7 +177,8 @@ VPN_INSPECT(window_open, x.slots)
 VPN_INSPECT(payload_limit, x.size)
 VPN_INSPECT(reset_arrived, x.early_negotiation_flags)
 VPN_INSPECT(text_command, x.text)
-VPN_INSPECT(transport_up, x.local, x.remote)
+VPN_INSPECT(addresses_changed, x.gone)
+VPN_INSPECT(host_woke, x.slept)
 VPN_INSPECT(peer_known, x.local, x.remote)
 VPN_INSPECT(peer_answered, x.key_id)
 VPN_INSPECT(soft_reset_seen, x.key_id)
@@ -228,6 +243,7 @@ VPN_INSPECT(url_offered, x.url, x.flags)
 
 #undef VPN_INSPECT
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::transport_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::tunnel_device)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::data_key_box)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::control_key_box)
@@ -235,11 +251,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::negotiation_fact)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::data_fact)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::actors::config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::derive_key)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::derive_control_key)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::configure_socket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::data_channel_config)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::tunnel_config)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(vpn::protocol::fault_spec)
 
 CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::control_datagram))
@@ -248,7 +266,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::payload_limit))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::reset_arrived))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::text_command))
-  CAF_ADD_TYPE_ID(vpn, (vpn::actors::transport_up))
+  CAF_ADD_TYPE_ID(vpn, (vpn::actors::addresses_changed))
+  CAF_ADD_TYPE_ID(vpn, (vpn::actors::host_woke))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::peer_known))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::peer_answered))
   CAF_ADD_TYPE_ID(vpn, (vpn::actors::soft_reset_seen))
@@ -297,4 +316,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   // The peer was heard on the control channel.
   CAF_ADD_ATOM(vpn, vpn::atom, heard, "heard")
   CAF_ADD_ATOM(vpn, vpn::atom, timeout, "timeout")
+  // A fault actor works by this specification; SUPERVISOR: sets or ends faults.
+  CAF_ADD_ATOM(vpn, vpn::atom, fault, "fault")
+  CAF_ADD_ATOM(vpn, vpn::atom, pause, "pause")
+  CAF_ADD_ATOM(vpn, vpn::atom, clear, "clear")
+  // Ping the peer at once.
+  CAF_ADD_ATOM(vpn, vpn::atom, ping, "ping")
+  // Each layer is to say that it lives.
+  CAF_ADD_ATOM(vpn, vpn::atom, beat, "beat")
 CAF_END_TYPE_ID_BLOCK(vpn)

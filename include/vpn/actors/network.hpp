@@ -40,6 +40,9 @@ struct network_config {
   std::shared_ptr<const protocol::proxy_config> proxy;
   std::string target_host, target_port;
   endpoint target;
+  /// UDP: goes on with this socket, which a NETWORK before this one opened and
+  /// connected; absent: opens one.
+  std::shared_ptr<const unique_fd> kept;
   /// TCP: how long connecting may take, with the proxy's answer.
   duration connect_timeout = std::chrono::seconds{120};
 };

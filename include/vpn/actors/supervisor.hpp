@@ -4,10 +4,13 @@
 
 #include "vpn/actors/clock_source.hpp"
 #include "vpn/actors/host.hpp"
+#include "vpn/actors/host_watch.hpp"
 #include "vpn/actors/interfaces.hpp"
+#include "vpn/actors/loop_beat.hpp"
 #include "vpn/actors/muxer.hpp"
 #include "vpn/actors/network.hpp"
 #include "vpn/protocol/connect_plan.hpp"
+#include "vpn/protocol/fault_spec.hpp"
 #include "vpn/protocol/profile.hpp"
 
 namespace vpn::actors {
@@ -28,6 +31,10 @@ struct outer_parts {
   /// Nobody waits any more for the question that is open: the PROMPTER spawned
   /// last ends without an answer. May be absent.
   std::function<void()> call_off_prompter;
+  /// Tells whether the loop turns; may be absent: then it is not asked.
+  std::function<loop_beat_actor()> spawn_loop_beat;
+  /// Watches this host's addresses and its sleep; may be absent.
+  std::function<host_watch_actor(host_observer_actor)> spawn_host_watch;
   /// The server wants the log at this level (a pushed `verb`); may be absent.
   std::function<void(int)> set_verbosity;
 };
@@ -60,6 +67,12 @@ struct supervisor_config {
   bool single_session = false;
   /// Option `resolv-retry`.
   duration resolve_retry = duration::max();
+
+  /// How often each layer has to say that it lives, and how long it may take;
+  /// zero: never.
+  duration heartbeat{};
+  /// Faults that are on from the start.
+  std::vector<protocol::fault_spec> faults;
 
   random_source random;
   const clock_source* clock = nullptr;

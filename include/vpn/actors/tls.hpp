@@ -16,6 +16,8 @@ struct tls_state {
   void drain();
   void derive(const protocol::derive_key& what);
   void derive_control();
+  void install(const data_key_box& box, int tries);
+  void install_control(const control_key_box& box, int tries);
   layer_status status() const;
   void report(protocol::negotiation_event event);
 

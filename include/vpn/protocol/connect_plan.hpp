@@ -41,7 +41,9 @@ struct connect_plan_config {
 /// the fifth round without success the wait doubles, up to its limit.
 class connect_plan {
 public:
-  /// `random` is asked only when the order is random.
+  /// `random` draws the order, when that is random, and takes up to a quarter
+  /// off each wait: a server that comes back is not met by all its clients in
+  /// the same second. Without it waits are exact.
   explicit connect_plan(connect_plan_config cfg, const random_source& random
                                                  = {});
 
@@ -63,25 +65,35 @@ public:
   /// The next step takes the same address, or the next one, or the next remote.
   /// An address that never came out of `next_step` is looked up again.
   void go(advance where);
+  /// What earlier tries ran into may be over, since this host's addresses have
+  /// changed: rounds are counted anew, and with them waits and tries.
+  void hurry();
 
   // -- handlers --
   /// The addresses of the current remote.
   void handle_resolved(std::vector<endpoint> addresses);
   /// The try led to a connection: counting starts anew, and the same remote is
-  /// tried first.
+  /// tried first. If it does not answer, the list is walked from its head.
   void handle_connected();
 
   // -- observers --
   const remote_entry& remote(size_t i) const { return cfg_.remotes[i]; }
 
 private:
+  void take_next_remote();
+  duration shortened(duration wait) const;
+
   connect_plan_config cfg_;
+  random_source random_;
   size_t current_ = 0;
   uint32_t round_ = 0;
   bool first_ = true;
   /// The same remote comes next; with `repeat_` the same address.
   bool reconnect_ = false;
   bool repeat_ = false;
+  /// After that the list is walked from its head, where the server stands that
+  /// its owner would rather have.
+  bool fail_back_ = false;
   std::optional<endpoint> last_;
   /// Steps back to the same remote; as many as there are remotes count as a
   /// round.

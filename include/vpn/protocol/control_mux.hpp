@@ -47,7 +47,9 @@ public:
 
   // -- commands --
   /// Announces that a negotiation for `key_id` (0..7) exists; returns the
-  /// packets parked for it, oldest first.
+  /// packets parked for it, oldest first. Once more for a key id that is
+  /// attached does no harm: nothing comes back, and what is parked for another
+  /// key id stays.
   std::vector<control_packet> attach(uint8_t key_id);
   void detach(uint8_t key_id);
   /// The primary key exists: from now on a soft reset of the next key id is
@@ -58,6 +60,9 @@ public:
   /// `exported` comes from the TLS exporter; a static key is mixed in here.
   /// `wrong_state` for a second one: packet ids would start anew.
   expected<done_t> install_dynamic_key(const key_block& exported);
+  /// The next wrap packet id is `n` further on, for both wrappings. For whoever
+  /// goes on with ids that were leased and may have been used.
+  void skip_ids(uint32_t n) noexcept;
   /// Wraps a packet of RELIABLE; fills in both session ids, and appends the
   /// wrapped client key where it belongs. Empty when the packet must not be
   /// sent: see `superseded`.

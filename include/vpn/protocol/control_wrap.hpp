@@ -54,6 +54,10 @@ public:
   /// server that has no client's key yet.
   bytes seal(const control_packet& x, instant now);
 
+  /// The next packet id is `n` further on, for a copy of this wrapping that may
+  /// be older than what was sent. Nothing to do without wrapping.
+  void skip_ids(uint32_t n) noexcept;
+
   /// Verifies, decrypts, refuses replays, parses. What comes back is authentic
   /// as far as the wrapping can tell; session ids are not checked here. A
   /// tls-crypt-v2 server takes the key of its client from the first packet that

@@ -93,6 +93,8 @@ struct peer_floated {
 using data_event = std::variant<peer_silent, rekey_needed, key_confirmed,
                                 tunnel_inactive, peer_exit, peer_floated>;
 
+/// Movable, with all that it has begun; not copyable: a copy would use nonces
+/// twice.
 class data_channel {
 public:
   /// `random` is asked once, for where the numbers of fragments begin.
@@ -102,11 +104,26 @@ public:
   // -- commands --
   /// All keepalive timers start anew.
   void configure(const data_channel_config& cfg, instant now);
-  /// Installs a key; another one of the same id is replaced only if it differs
-  /// (`wrong_state` otherwise: a key is never started twice). At most two keys
+  /// Installs a key; another one of the same id is replaced. A key that is
+  /// installed already stays as it is, and the answer is `done`: the request
+  /// may be repeated. The same material for a key that differs in anything else
+  /// is refused (`wrong_state`): no key is ever started twice. At most two keys
   /// live: the oldest of three goes.
   expected<done_t> install(const data_key_spec& spec, instant now);
   void retire(uint8_t key_id);
+  /// A new owner takes over from one that has ended: what that one had begun to
+  /// seal is gone with its slabs. Everything else goes on where it was.
+  void resume();
+  /// The same when the old owner may have gone on unseen, and this state be a
+  /// little old. Every key skips `ids` packet ids for sending and accepts none
+  /// up to the highest one received plus `ids`, so that no nonce is used twice
+  /// and nothing is accepted twice. A key with fewer ids left is exhausted, and
+  /// asks for another one. Keys with epochs do all this within their epoch, and
+  /// begin each later one above `ids`; none has to be dropped.
+  /// With `received`, only so many ids above the highest one are refused: zero
+  /// when this state is known to be the latest, and only ids behind are.
+  void resume_with_gap(uint32_t ids) { resume_with_gap(ids, ids); }
+  void resume_with_gap(uint32_t ids, uint32_t received);
 
   /// Seals the packets of `in` from where the last call stopped, trains split
   /// on the way, and appends them to `out` as runs of equal datagrams. Returns
@@ -117,6 +134,8 @@ public:
   /// Queues a goodbye inside the tunnel (OCC_EXIT), which `poll_ping` then
   /// yields like a due ping. spec: openvpn-wire 11.2, 11.3
   void queue_exit();
+  /// A ping that `poll_ping` yields whether or not it is time for one.
+  void queue_ping() noexcept { ping_queued_ = true; }
   /// Gives up what `seal` has not taken of `in`, and counts it.
   void drop_rest(packet_slab& in);
 
@@ -142,6 +161,8 @@ public:
 
   // -- observers --
   bool has_key() const noexcept;
+  /// The id of the key installed last.
+  std::optional<uint8_t> newest_key() const noexcept { return keys_.newest(); }
   const data_statistics& statistics() const noexcept { return stats_; }
   data_statistics& statistics() noexcept { return stats_; }
 
@@ -183,6 +204,7 @@ private:
   mutable_byte_view pending_segment_{};
   std::optional<no_route_answers> answers_;
   bool exit_queued_ = false;
+  bool ping_queued_ = false;
   bool exit_told_ = false;
   /// Oldest first. Each kind is told once, so a few places are enough.
   std::array<std::optional<data_event>, 16> events_{};

@@ -118,6 +118,14 @@ public:
   /// forgery, `wrong_state` when there were too many of them.
   expected<mutable_byte_view> open(mutable_byte_view packet) noexcept;
 
+  /// Goes on where another owner of this key may have come to: skips `n` packet
+  /// ids for sending, and accepts none up to the highest one received plus
+  /// `received`: zero when everything that was accepted is known.
+  /// With fewer ids left the key is exhausted. With epochs all this holds for
+  /// the counters of this epoch and of those to come, since the other owner may
+  /// have moved on.
+  void skip_ids(uint32_t n, uint32_t received) noexcept;
+
   uint8_t key_id() const noexcept { return key_id_; }
   /// With epochs: the epoch is in the upper 16 bits.
   uint64_t last_packet_id() const noexcept { return last_id_; }

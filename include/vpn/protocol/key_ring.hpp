@@ -24,8 +24,8 @@ struct key_ring_config {
 /// One key and what it has done.
 struct installed_key {
   data_key key;
-  /// Kept to refuse the same key a second time.
-  key_block material;
+  /// Kept to know the same key when it comes a second time.
+  data_key_spec made_of;
   time_point installed;
   std::optional<time_point> retire_at;
   /// It has opened a packet.
@@ -47,15 +47,29 @@ public:
   /// See `data_channel::install`.
   expected<done_t> install(const data_key_spec& spec, instant now);
   void retire(uint8_t key_id);
+  /// See `data_channel::resume_with_gap`.
+  void skip_ids(uint32_t n, uint32_t received) noexcept;
   /// Retires keys whose time has come.
   void handle_timeout(instant now);
   std::optional<time_point> poll_timeout() const noexcept;
 
   bool empty() const noexcept { return order_size_ == 0; }
+  /// The id of the key installed last.
+  std::optional<uint8_t> newest() const noexcept {
+    if (empty())
+      return std::nullopt;
+    return order_[order_size_ - 1];
+  }
   /// The key with an id below eight, or null.
   installed_key* find(uint8_t key_id) noexcept {
     auto& result = keys_[key_id];
     return result ? &*result : nullptr;
+  }
+  /// Calls `f` with each key.
+  template <class F>
+  void for_each(F f) {
+    for (size_t i = 0; i < order_size_; ++i)
+      f(*keys_[order_[i]]);
   }
   /// The key to send with, or null.
   installed_key* sending(instant now) noexcept;

@@ -1,4 +1,5 @@
-// Every option name OpenVPN 2.6 and 2.7 know, and what we do with it.
+// Every option name OpenVPN 2.6 and 2.7 know, and a few of our own, and what we
+// do with them.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +36,11 @@ struct option_info {
   /// What it does, or why it does nothing. Otherwise why it is ignored or
   /// refused, and what to do instead.
   const char* note = "";
+  /// No OpenVPN knows it.
+  bool ours = false;
 };
 
-/// Nothing when no OpenVPN knows the name.
+/// Nothing when neither OpenVPN nor we know the name.
 const option_info* find_option(std::string_view name);
 
 /// All of them, sorted by name.

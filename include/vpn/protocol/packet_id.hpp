@@ -24,6 +24,10 @@ public:
   /// has been verified.
   expected<done_t> accept(uint64_t id) noexcept;
 
+  /// Every id up to this one is refused as replayed from now on; those above
+  /// are judged as ever. For a window that may be older than what was accepted.
+  void close(uint64_t up_to) noexcept;
+
   uint64_t highest() const noexcept { return highest_; }
   void reset() noexcept;
 
@@ -44,11 +48,22 @@ struct wrap_packet_id {
 /// Issues wrap packet ids. Every transmission needs a fresh one.
 class wrap_id_sender {
 public:
-  /// The time half is the second of the first call and stays.
+  /// Counters of every time half begin above `base`.
+  explicit wrap_id_sender(uint32_t base = 0) noexcept
+    : base_(base),
+      counter_(base) {}
+  /// The time half is the second of the first call and stays until its counters
+  /// are used up. Each pair is greater than all before.
   wrap_packet_id next(instant now) noexcept;
+  /// The next id is `n` further on: somebody else may have used those between.
+  void skip(uint32_t n) noexcept { counter_ += n; }
 
 private:
-  wrap_packet_id last_;
+  uint32_t base_;
+  /// The last counter issued or skipped; beyond 32 bits the rest counts in the
+  /// time half that comes next.
+  uint64_t counter_;
+  std::optional<uint32_t> time_;
 };
 
 /// Accepts each wrap packet id once: counter zero and a time that goes back are

@@ -4,8 +4,10 @@
 #include "vpn/protocol/clock.hpp"
 #include "vpn/protocol/connect_plan.hpp"
 #include "vpn/protocol/credentials.hpp"
+#include "vpn/protocol/fault_spec.hpp"
 #include "vpn/protocol/ip_address.hpp"
 #include "vpn/protocol/option_table.hpp"
+#include "vpn/protocol/profile_changes.hpp"
 #include "vpn/protocol/push_options.hpp"
 #include "vpn/protocol/tls_engine.hpp"
 
@@ -58,8 +60,8 @@ struct profile {
   /// Each with its settings, defaults filled in.
   std::vector<remote_entry> remotes;
   bool remote_random = false;
-  /// How long names may fail to resolve, all remotes together, until that is the
-  /// end; the default, `infinite`, never gives up. Option `resolv-retry`.
+  /// How long names may fail to resolve, all remotes together, until that is
+  /// the end; the default, `infinite`, never gives up. Option `resolv-retry`.
   duration resolve_retry = duration::max();
 
   tls_config tls;
@@ -76,6 +78,8 @@ struct profile {
   duration transition_window = std::chrono::seconds{3600};
   /// Zero: never.
   duration reneg_after = std::chrono::seconds{3600};
+  /// The least time, where the second word of `reneg-sec` names one.
+  std::optional<duration> reneg_min;
   uint64_t reneg_bytes = 0;
   uint64_t reneg_packets = 0;
   duration connect_retry = std::chrono::seconds{1};
@@ -107,6 +111,15 @@ struct profile {
   /// OPENVPN_NAME.
   std::vector<std::pair<std::string, std::string>> environment;
   process_settings process;
+
+  /// `fault`: what is done to the layers' packets and to the layers, and
+  /// whether that may be at all (`allow-faults`).
+  std::vector<fault_spec> faults;
+  bool allow_faults = false;
+
+  /// What has an effect, in the order in which it was applied, for comparing
+  /// with another reading.
+  std::vector<given_option> options;
 
   /// Options that were accepted without effect, for a warning each:
   /// "client.ovpn:7: option 'foo' is ignored: ...".

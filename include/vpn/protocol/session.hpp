@@ -70,6 +70,13 @@ struct session_config {
   duration connect_timeout = std::chrono::seconds{120};
   /// Age of a key at which a new one is negotiated; zero: never.
   duration reneg_after = std::chrono::seconds{3600};
+  /// The age is drawn from this one up to `reneg_after`, once per session. Not
+  /// given: a server takes up to a tenth off, a client nothing. Second word of
+  /// `reneg-sec`. spec: openvpn-wire 12.2
+  std::optional<duration> reneg_min;
+  /// A random number of this session alone, the share that is taken off. Zero:
+  /// nothing, so that a thousand sessions come due together.
+  uint32_t reneg_draw = 0;
   duration transition_window = std::chrono::seconds{3600};
   /// Zero: never. `reneg-bytes`, `reneg-pkts`.
   uint64_t reneg_bytes = 0;
@@ -151,6 +158,11 @@ struct end_session {
   bool final = false;
   /// The next try needs no pause: waiting was what this one did.
   bool at_once = false;
+  /// Try again whatever the reason is: only a part of ours has failed.
+  bool again = false;
+  /// The data keys are good until then, whatever becomes of the next try: the
+  /// new session is brought up beside them. spec: openvpn-wire 12.5
+  std::optional<time_point> data_until;
 };
 using session_action
   = std::variant<open_negotiation, close_negotiation, derive_key,
@@ -202,6 +214,9 @@ public:
   void handle_answer(answer x, instant now);
   /// A layer below or beside gave up.
   void handle_failure(failure what, instant now);
+  /// RELIABLE, CONTROL or TLS of this key id died or is stuck; the other two
+  /// are of no use any more. spec: design 6
+  void handle_layers_lost(uint8_t key_id, failure what, instant now);
   void handle_timeout(instant now);
 
   // -- polls --
@@ -211,6 +226,9 @@ public:
 
   // -- observers --
   session_state state() const noexcept { return state_; }
+  /// The peer is to be told when we leave. While data keys outlive the session,
+  /// whoever holds them says it, inside the tunnel. spec: openvpn-wire 11.3
+  bool owes_goodbye() const noexcept;
   /// The peer has answered at least once.
   bool heard_peer() const noexcept { return remote_.defined(); }
   const std::optional<negotiated_options>& options() const noexcept {
@@ -249,8 +267,14 @@ private:
   bool waits_for_control_key() const noexcept;
   void allow_renegotiation(instant now);
   void begin_when_quiet(instant now);
+  void initiate_soft_reset(instant now);
   void begin_soft_reset(uint8_t key_id, opening how, instant now);
   void handle_renegotiation_failed(failure what, instant now);
+  bool may_renew() const noexcept;
+  void go_on_with_old_key(end_session ending, instant now);
+  void finish_lame(instant now);
+  time_point old_key_until(instant now) const noexcept;
+  static duration drawn_age(const session_config& cfg) noexcept;
   bool is_same_peer(const std::vector<peer_certificate>& chain) const;
   std::optional<uint8_t> text_key() const noexcept;
 
@@ -300,8 +324,9 @@ private:
   bool control_key_ready_ = false;
   /// The current key runs out.
   bool exhausted_ = false;
-  /// A renegotiation failed: there is no control channel any more.
-  std::optional<failure> lame_;
+  /// A renegotiation failed: there is no control channel any more, and this is
+  /// how the session ends soon.
+  std::optional<end_session> lame_;
   /// No own soft reset before: the last messages are to be acknowledged first.
   time_point quiet_until_{};
 
