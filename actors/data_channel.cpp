@@ -32,6 +32,8 @@ struct data_channel_state {
   /// The first packets of a peer may overtake the key they need: one batch
   /// waits for it.
   batch_ptr parked;
+  /// The key that is on its way beside another one.
+  std::optional<uint8_t> announced;
   std::unique_ptr<io_loop::hook> at_end_of_round;
   actor_timer timer;
 };
@@ -69,6 +71,16 @@ public:
       [this](const protocol::data_channel_config& cfg) {
         channel().configure(cfg, state.clock->now());
         drain();
+      },
+      [this](atom::allow, uint8_t key_id) {
+        if (!channel().has_key(key_id))
+          state.announced = key_id;
+      },
+      [this](atom::detach, uint8_t key_id) {
+        if (state.announced != key_id)
+          return;
+        state.announced.reset();
+        state.parked = nullptr;
       },
       [this](atom::leave) {
         leave();
@@ -140,6 +152,8 @@ private:
         state.parked = std::move(batch);
       return;
     }
+    if (state.announced)
+      park_early(*batch);
     auto authentic = channel().statistics().bytes_authenticated;
     channel().open(*batch, state.clock->now());
     if (batch->from.remote.address.defined()
@@ -148,6 +162,56 @@ private:
     if (batch->count > 0 && state.tun)
       send(state.tun, atom::up_v, std::move(batch));
     drain();
+  }
+
+  /// Copies out what is for a key that is not there yet; runs while a key is
+  /// negotiated, and never else.
+  void park_early(packet_batch& batch) {
+    auto is_early = [&](const uint8_t* packet) {
+      return protocol::is_data(*packet)
+             && protocol::key_id_of(*packet) == *state.announced;
+    };
+    auto runs = batch.count;
+    batch.count = 0;
+    for (uint32_t i = 0; i < runs; ++i) {
+      auto run = batch.runs[i];
+      // GRO joins packets of both keys.
+      auto step = run.stride != 0 ? uint32_t{run.stride} : run.length;
+      // Those of the old key that stand in front stay together.
+      uint32_t front = 0;
+      while (front < run.length && !is_early(batch.at(run) + front))
+        front += step;
+      if (front > 0) {
+        auto kept = run;
+        kept.length = std::min(front, run.length);
+        batch.runs[batch.count++] = kept;
+      }
+      for (uint32_t at = front; at < run.length; at += step) {
+        auto one = run;
+        one.offset = run.offset + at;
+        one.length = std::min(step, run.length - at);
+        one.stride = 0;
+        if (is_early(batch.at(one)))
+          park({batch.at(one), one.length});
+        else if (batch.count <= i) // a place that was read already
+          batch.runs[batch.count++] = one;
+        else
+          channel().statistics().drops.count(errc::no_buffer);
+      }
+    }
+  }
+
+  void park(byte_view packet) {
+    if (!state.parked)
+      state.parked = state.sealed->get();
+    auto* to = state.parked.get();
+    if (to == nullptr || to->full() || to->room() < packet.size()) {
+      channel().statistics().drops.count(errc::no_key);
+      return;
+    }
+    std::copy(packet.begin(), packet.end(), to->data + to->used);
+    to->add(to->used, static_cast<uint32_t>(packet.size()));
+    to->used += static_cast<uint32_t>(packet.size());
   }
 
   /// Whoever rewrites senders on the way shall not set us running about.
@@ -206,6 +270,8 @@ private:
     auto ok = channel().install(spec, state.clock->now());
     if (!ok)
       return caf::make_error(caf::sec::runtime_error, to_string(ok.error()));
+    if (state.announced == spec.key_id)
+      state.announced.reset();
     if (state.parked)
       receive(std::move(state.parked));
     drain();

@@ -34,6 +34,7 @@ session_tree::session_tree(tree_environment env) : env_(std::move(env)) {
   args->mux.self = env_.cfg->session.self;
   args->mux.wrap = settings.wrap;
   args->mux.max_packet_size = settings.max_packet_size;
+  args->mux.late_acks = !env_.network.tcp;
   args->mux.ip_overhead
     = env_.network.remote.address.kind == family::v6 ? 48 : 28;
   args->random = env_.cfg->random;
@@ -195,10 +196,28 @@ void session_tree::close_negotiation(uint8_t key_id) {
   auto i = negotiations_.find(key_id);
   if (i == negotiations_.end())
     return;
+  if (lingering_ == key_id)
+    lingering_.reset();
   if (muxer_.actor)
     caf::anon_send(muxer(), atom::detach_v, key_id);
   end(i->second);
   negotiations_.erase(i);
+}
+
+void session_tree::linger(uint8_t key_id) {
+  end_lingering();
+  auto i = negotiations_.find(key_id);
+  if (i == negotiations_.end())
+    return;
+  i->second.tls.facts.close();
+  i->second.control.facts.close();
+  i->second.reliable.facts.close();
+  lingering_ = key_id;
+}
+
+void session_tree::end_lingering() {
+  if (lingering_)
+    close_negotiation(*lingering_);
 }
 
 void session_tree::close_negotiations() {

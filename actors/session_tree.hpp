@@ -69,6 +69,9 @@ public:
                         const protocol::session_config& session);
   /// Ends the layers of one key id.
   void close_negotiation(uint8_t key_id);
+  /// They only acknowledge from now on, and nobody hears of them.
+  void linger(uint8_t key_id);
+  void end_lingering();
   void close_negotiations();
   /// A new NETWORK, MUXER, DATA CHANNEL or TUN in the place of the old one.
   void respawn(protocol::layer what, succession how);
@@ -146,6 +149,7 @@ private:
   link<batch_up_actor> data_up_;
   link<batch_down_actor> data_down_;
   std::map<uint8_t, negotiation_layers> negotiations_;
+  std::optional<uint8_t> lingering_;
   /// Clocks that faults have put wrong.
   std::map<protocol::layer, std::shared_ptr<skewed_clock>> clocks_;
 };

@@ -297,8 +297,12 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
         s.handle_soft_reset(x.key_id, now);
       });
     },
-    [=](const peer_answered& x) {
+    [=, &st](const peer_answered& x) {
       with_session([&](protocol::session& s, instant now) {
+        if (x.key_id != 0) {
+          st.tree.end_lingering();
+          st.follow_layers();
+        }
         s.handle_peer_answered(x.key_id, now);
       });
     },

@@ -64,6 +64,8 @@ void supervisor_state::perform(protocol::open_negotiation& x) {
   // of a try has its answer already.
   with_credentials(while_running<>([this, x] {
     use_credentials();
+    if (x.key_id != 0)
+      self->send(tree.data(), atom::allow_v, x.key_id);
     tree.open_negotiation(x, session_cfg);
     // TLS has it now, and nobody else needs it.
     session_cfg.password.clear();
@@ -87,7 +89,11 @@ void supervisor_state::use_credentials() {
 }
 
 void supervisor_state::perform(protocol::close_negotiation& x) {
-  tree.close_negotiation(x.key_id);
+  if (x.lingers)
+    tree.linger(x.key_id);
+  else
+    tree.close_negotiation(x.key_id);
+  self->send(tree.data(), atom::detach_v, x.key_id);
   follow_layers();
 }
 

@@ -103,9 +103,13 @@ void control_mux::skip_ids(uint32_t n) noexcept {
 bytes control_mux::seal(control_packet pkt, instant now) {
   // One that is sent again must not bring an older key id back.
   if (pkt.op == opcode::control_soft_reset_v1
-      && pkt.key_id == key_id_after(newest_key_id_))
+      && pkt.key_id == key_id_after(newest_key_id_)) {
     newest_key_id_ = pkt.key_id;
-  if (superseded(pkt.key_id))
+    newest_heard_ = false;
+  }
+  if (superseded(pkt.key_id)
+      && (pkt.op != opcode::ack_v1 || !cfg_.late_acks || newest_heard_
+          || key_id_after(pkt.key_id) != newest_key_id_))
     return {};
   pkt.source = local_;
   pkt.destination = remote_;
@@ -142,6 +146,7 @@ expected<done_t> control_mux::handle_datagram(byte_view datagram) {
     return ok;
   if (!attached_.test(pkt->key_id))
     return park(std::move(*pkt));
+  newest_heard_ = newest_heard_ || pkt->key_id == newest_key_id_;
   if (!remote_.defined()) {
     remote_ = pkt->source;
     note_first_reset(*pkt);
@@ -216,6 +221,7 @@ expected<done_t> control_mux::park(control_packet pkt) {
     return errc::no_buffer;
   if (parked_.empty()) {
     newest_key_id_ = pkt.key_id;
+    newest_heard_ = true;
     events_.emplace_back(mux_soft_reset{pkt.key_id});
   }
   parked_.push_back(std::move(pkt));

@@ -115,9 +115,11 @@ void session::initiate_soft_reset(instant now) {
 }
 
 void session::begin_soft_reset(uint8_t key_id, opening how, instant now) {
-  // Packets of the old key id are refused from here on, so its layers end now;
-  // its data key lives on in DATA CHANNEL.
-  actions_.push_back(close_negotiation{current_key_});
+  // Packets of the old key id are refused once the peer knows of the new one,
+  // so its layers end; its data key lives on in DATA CHANNEL. On TCP no ack is
+  // lost, and one that comes late is a fatal error.
+  actions_.push_back(close_negotiation{
+    current_key_, how == opening::soft_reset_initiator && !cfg_.tcp});
   renegotiate_at_.reset();
   // The rest of an update that has begun never comes.
   update_.clear();

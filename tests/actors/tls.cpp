@@ -258,7 +258,7 @@ CAF_TEST(a control channel key that does not come to be is a failure) {
     connect();
     client.seen.on_install = answer;
     tell(client.layer, derive_control_key{});
-    pass(6s);
+    pass(21s);
     CAF_CHECK_EQUAL(client.seen.control_installed, 0u);
     CAF_REQUIRE(failed(client) != nullptr);
     CAF_CHECK(failed(client)->why == reason::internal);

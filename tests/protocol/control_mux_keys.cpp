@@ -192,3 +192,45 @@ CAF_TEST(key id zero is never renegotiated) {
   mux.allow_soft_reset(0);
   CAF_CHECK(refuses(mux, packet(mux, soft), errc::bad_key_id));
 }
+
+CAF_TEST(a last ack leaves until the peer is heard under the next key id) {
+  for (auto late_acks : {true, false}) {
+    mux_config cfg;
+    cfg.late_acks = late_acks;
+    auto mux = known(cfg);
+    auto sends = [&](opcode op, uint8_t key_id) {
+      control_packet x;
+      x.op = op;
+      x.key_id = key_id;
+      x.acks = {4};
+      return !mux.seal(x, now).empty();
+    };
+    mux.attach(1);
+    CAF_CHECK(sends(opcode::ack_v1, 0));
+    CAF_CHECK(sends(soft, 1));
+    // Its own messages are no news to the peer any more.
+    CAF_CHECK(!sends(data, 0));
+    CAF_CHECK_EQUAL(sends(opcode::ack_v1, 0), late_acks);
+    auto answer = with_key_id(packet(mux, opcode::ack_v1, 0, {0}), 1);
+    CAF_CHECK(takes(mux, answer));
+    CAF_CHECK(delivers(mux, answer));
+    CAF_CHECK(!sends(opcode::ack_v1, 0));
+    // Those of a key id before it never do.
+    mux.attach(2);
+    CAF_CHECK(sends(soft, 2));
+    CAF_CHECK(!sends(opcode::ack_v1, 0));
+    CAF_CHECK_EQUAL(sends(opcode::ack_v1, 1), late_acks);
+  }
+}
+
+CAF_TEST(no ack of the old key id leaves after the reset of the peer) {
+  mux_config cfg;
+  cfg.late_acks = true;
+  auto mux = known(cfg);
+  mux.allow_soft_reset(1);
+  CAF_CHECK(takes(mux, with_key_id(packet(mux, soft), 1)));
+  control_packet x;
+  x.op = opcode::ack_v1;
+  x.acks = {4};
+  CAF_CHECK(mux.seal(x, now).empty());
+}

@@ -46,6 +46,8 @@ struct session_record {
   /// How often HOST was to add routes, and what it answers.
   size_t routed = 0;
   actors::routes_result routes_answer;
+  /// Servers that were to be reached around the tunnel.
+  std::vector<endpoint> exempted;
   /// How long HOST takes to apply.
   duration host_delay{};
   /// What RESOLVER was asked, and what it answers, to some names in special.
@@ -159,6 +161,10 @@ host_dummy(host_dummy_actor::stateful_pointer<host_dummy_state> self,
       ++record->routed;
       record->order.emplace_back("route");
       return record->routes_answer;
+    },
+    [record](atom::exempt, const endpoint& x) {
+      record->exempted.push_back(x);
+      return actors::routes_result{};
     },
     [record](atom::undo) {
       ++record->undone;

@@ -1,8 +1,8 @@
 // What happens to each datagram of one direction of a link: lost, doubled,
-// delayed or corrupted, by seed. Sans-I/O: decides, and sends nothing.
+// delayed, reordered or corrupted, by seed. `protocol::fault_model` decides.
 #pragma once
 
-#include "vpn/protocol/clock.hpp"
+#include "vpn/protocol/fault_model.hpp"
 
 #include "tests/support/seeded.hpp"
 
@@ -16,7 +16,10 @@ struct link_faults {
   uint32_t duplicate = 0;
   /// One bit of the datagram flips.
   uint32_t corrupt = 0;
-  /// Each copy takes `delay` and up to `jitter` more: jitter reorders.
+  /// Held back for `reorder_by` more.
+  uint32_t reorder = 0;
+  std::chrono::milliseconds reorder_by{20};
+  /// Each copy takes `delay` and up to `jitter` more: jitter reorders, too.
   std::chrono::milliseconds delay{10};
   std::chrono::milliseconds jitter{0};
 };
@@ -32,7 +35,7 @@ public:
   explicit link_model(link_faults faults = {}, uint64_t seed = 1);
 
   // -- commands --
-  void set_faults(const link_faults& x) { faults_ = x; }
+  void set_faults(const link_faults& x);
   /// While it is down, everything is lost.
   void set_up(bool x) { up_ = x; }
   /// What becomes of a datagram: nothing, one delivery or two.
@@ -46,11 +49,8 @@ public:
   uint64_t corrupted() const noexcept { return corrupted_; }
 
 private:
-  bool happens(uint32_t rate);
-  delivery deliver(byte_view datagram);
-
   link_faults faults_;
-  seeded random_;
+  protocol::fault_model model_;
   bool up_ = true;
   uint64_t sent_ = 0, lost_ = 0, duplicated_ = 0, corrupted_ = 0;
 };

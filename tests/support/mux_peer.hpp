@@ -89,8 +89,9 @@ inline bool delivers(control_mux& mux, const control_packet& x) {
 }
 
 /// A mux of either role that knows its peer and has key id 0.
-inline control_mux known(role self) {
-  auto mux = make(self);
+inline control_mux known(const mux_config& cfg) {
+  auto mux = make(cfg);
+  auto self = cfg.self;
   mux.attach(0);
   auto first = self == role::client ? packet(mux, server_v2, 0, {0})
                                     : packet(mux, client_v2);
@@ -101,6 +102,12 @@ inline control_mux known(role self) {
   CAF_CHECK(peer->remote == peer_id);
   CAF_CHECK(delivers(mux, first));
   return mux;
+}
+
+inline control_mux known(role self) {
+  mux_config cfg;
+  cfg.self = self;
+  return known(cfg);
 }
 
 } // namespace vpn::test::mux

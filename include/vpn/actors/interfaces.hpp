@@ -211,6 +211,11 @@ using data_channel_actor = caf::typed_actor<
   caf::reacts_to<atom::attach, batch_up_actor>,
   // Timers and sizes.
   caf::reacts_to<protocol::data_channel_config>,
+  // A key of this id is on its way, and the first packets of a peer may be
+  // faster: some of them wait for it.
+  caf::reacts_to<atom::allow, uint8_t>,
+  // It will not come.
+  caf::reacts_to<atom::detach, uint8_t>,
   // Says inside the tunnel that we leave.
   caf::reacts_to<atom::leave>,
   // Pings at once: something may have changed on the way.
@@ -238,6 +243,10 @@ using host_actor = caf::typed_actor<
   // What cannot be set is a warning, unless traffic would then bypass the
   // tunnel.
   caf::replies_to<atom::route>::with<routes_result>,
+  // Packets to this server go around the tunnel that stands, by the way that
+  // leads there now without it: another server, or this host has another
+  // network. Without a tunnel nothing is done.
+  caf::replies_to<atom::exempt, endpoint>::with<routes_result>,
   // Undoes everything. Idempotent.
   caf::replies_to<atom::undo>::with<layer_status>>;
 

@@ -301,6 +301,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(vpn, caf::first_custom_type_id)
   CAF_ADD_ATOM(vpn, vpn::atom, status, "status")
   CAF_ADD_ATOM(vpn, vpn::atom, apply, "apply")
   CAF_ADD_ATOM(vpn, vpn::atom, undo, "undo")
+  // A server is to be reached around the tunnel.
+  CAF_ADD_ATOM(vpn, vpn::atom, exempt, "exempt")
   CAF_ADD_ATOM(vpn, vpn::atom, install, "install")
   CAF_ADD_ATOM(vpn, vpn::atom, derive, "derive")
   // Routes and names of a tunnel whose addresses are set.

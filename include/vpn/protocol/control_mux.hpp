@@ -23,6 +23,9 @@ struct mux_config {
   size_t max_packet_size = 1250;
   /// Bytes of IP and UDP headers below: 28 or 48.
   size_t ip_overhead = 28;
+  /// After our own soft reset, acks of the key id before it still leave until
+  /// the peer was heard under the new one. Not on TCP.
+  bool late_acks = false;
 };
 
 /// A packet that MUXER hands to the RELIABLE of `packet.key_id`.
@@ -113,6 +116,8 @@ private:
   /// The first TLS bytes may need room for the key.
   bool reserves_room_ = false;
   uint8_t newest_key_id_ = 0;
+  /// The peer has sent something under it.
+  bool newest_heard_ = true;
   session_id local_;
   session_id remote_;
   std::bitset<8> attached_;

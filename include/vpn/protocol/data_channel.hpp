@@ -161,6 +161,7 @@ public:
 
   // -- observers --
   bool has_key() const noexcept;
+  bool has_key(uint8_t key_id) const noexcept { return keys_.has(key_id); }
   /// The id of the key installed last.
   std::optional<uint8_t> newest_key() const noexcept { return keys_.newest(); }
   const data_statistics& statistics() const noexcept { return stats_; }

@@ -54,6 +54,9 @@ public:
   std::optional<time_point> poll_timeout() const noexcept;
 
   bool empty() const noexcept { return order_size_ == 0; }
+  bool has(uint8_t key_id) const noexcept {
+    return keys_[key_id & 7U].has_value();
+  }
   /// The id of the key installed last.
   std::optional<uint8_t> newest() const noexcept {
     if (empty())

@@ -96,6 +96,10 @@ struct open_negotiation {
 };
 struct close_negotiation {
   uint8_t key_id = 0;
+  /// Its RELIABLE goes on acknowledging until the peer has answered for the
+  /// next key id: the last ack may be lost, and a peer that waits for it takes
+  /// no reset. spec: openvpn-wire 12.3
+  bool lingers = false;
 };
 /// Derive the data key of `key_id` and install it.
 struct derive_key {
