@@ -60,10 +60,12 @@ public:
     install_handlers(this);
     take_block();
     if (home() != nullptr)
-      state.at_end_of_round
-        = home()->at_end_of_round(flush_stage::data_channel, [this] {
-            flush();
-          });
+      state.at_end_of_round = home()->at_end_of_round(
+        flush_stage::data_channel,
+        [this] {
+          flush();
+        },
+        address());
     return {
       [this](atom::attach, const batch_up_actor& tun) {
         state.tun = tun;

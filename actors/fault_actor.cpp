@@ -11,6 +11,7 @@
 #include <caf/sec.hpp>
 
 #include <optional>
+#include <utility>
 
 #include "actors/fault_batch.hpp"
 #include "actors/fault_plan.hpp"
@@ -27,6 +28,9 @@ constexpr size_t message_size = 256;
 
 /// Batches that are out come back soon, or the actor behind is stuck.
 constexpr auto batch_wait = std::chrono::milliseconds{1};
+
+/// Who was told to send past this one does so by then.
+constexpr auto farewell = std::chrono::milliseconds{100};
 
 packet_kind kind_of(protocol::opcode op) noexcept {
   if (protocol::is_hard_reset(op))
@@ -134,6 +138,9 @@ public:
         for (auto& model : models_)
           model.pause(x);
         proceed();
+      },
+      [this](atom::fault, atom::clear) {
+        leave();
       },
       [this](atom::fault, atom::status) {
         return status();
@@ -264,7 +271,8 @@ private:
       plan_.end_stall();
     bool all = true;
     if (!plan_.stalled())
-      all = held_.release(cfg_.gate ? never : now, target_, context());
+      all = held_.release(cfg_.gate || leaving_ ? never : now, target_,
+                          context());
     auto due = plan_.next();
     if (auto x = cfg_.gate ? std::nullopt : held_.next_due())
       due = all ? *x : now + batch_wait;
@@ -294,6 +302,18 @@ private:
       return;
     armed_.push_back(*due);
     scheduled_send(caf::actor{this}, *due, atom::fault_v, atom::timeout_v);
+  }
+
+  /// Ends the second time it is called, when others had time to turn away from
+  /// it: what still stands in the mailbox then would be lost.
+  void leave() {
+    auto again = std::exchange(leaving_, true);
+    cfg_.spec.knobs = {};
+    set_spec(cfg_.spec);
+    if (again && held_.count() == 0)
+      quit(caf::exit_reason::user_shutdown);
+    else
+      delayed_send(caf::actor{this}, farewell, atom::fault_v, atom::clear_v);
   }
 
   // -- what people ask --
@@ -344,6 +364,8 @@ private:
   /// What models with other seeds have counted.
   protocol::fault_statistics past_;
   bool paused_ = false;
+  /// It lets everything pass until it ends.
+  bool leaving_ = false;
   /// Empty unless this is a gate.
   fault_plan plan_;
   held_messages held_;
@@ -368,7 +390,6 @@ caf::strong_actor_ptr spawn_untyped_fault(caf::actor_system& sys,
 instant skewed_clock::now() const {
   duration by{by_.load()};
   auto result = real_.now();
-  result.steady += by;
   result.unix_seconds
     += std::chrono::duration_cast<std::chrono::seconds>(by).count();
   return result;

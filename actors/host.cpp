@@ -29,12 +29,13 @@ public:
 
   tunnel_device apply(const tunnel_config& cfg);
   routes_result add_routes();
+  routes_result exempt(const endpoint& server);
   layer_status undo();
+  void undo_in_turn();
 
 private:
   failure open(const tunnel_config& cfg);
   tunnel_device apply_in_turn(const tunnel_config& cfg);
-  void undo_in_turn();
   /// The device stays open until `undo`, so that another tunnel may take it
   /// over, and another HOST.
   standing_tunnel& standing() { return journal_->standing(); }
@@ -133,6 +134,17 @@ routes_result tunnel_host::add_routes() {
   return result;
 }
 
+/// Nothing of the tunnel itself is touched: it may be another HOST's work.
+routes_result tunnel_host::exempt(const endpoint& server) {
+  auto turn = journal_->turn();
+  routes_result result;
+  const auto& now = standing();
+  if (now.device.fd && server.address.defined())
+    result.warnings
+      = network_.exempt(now.wanted, now.device.name, server.address);
+  return result;
+}
+
 layer_status tunnel_host::undo() {
   auto turn = journal_->turn();
   undo_in_turn();
@@ -173,6 +185,9 @@ host_actor::behavior_type host(host_actor::stateful_pointer<host_state> self,
     [&st](atom::route) {
       return st.tunnel->add_routes();
     },
+    [&st](atom::exempt, const endpoint& x) {
+      return st.tunnel->exempt(x);
+    },
     [&st](atom::undo) {
       return st.tunnel->undo();
     },
@@ -183,6 +198,14 @@ host_actor::behavior_type host(host_actor::stateful_pointer<host_state> self,
 
 host_actor spawn_host(caf::actor_system& sys, host_config cfg) {
   return sys.spawn<caf::detached>(host, std::move(cfg));
+}
+
+bool undo_without_host(const host_config& cfg) {
+  if (cfg.journal->empty())
+    return true;
+  auto turn = cfg.journal->turn();
+  tunnel_host{cfg}.undo_in_turn();
+  return cfg.journal->empty();
 }
 
 } // namespace vpn::actors

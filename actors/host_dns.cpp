@@ -19,8 +19,7 @@ struct host_dns::impl {
       log(std::move(y)),
       journal(std::move(z)),
       standing(journal ? journal->names() : host_names{}),
-      file(standing.file.empty() ? places.resolv_conf : standing.file,
-           places.resolv_conf_file) {}
+      file(places.resolv_conf, places.resolv_conf_file) {}
 
   void say(const std::string& text) const {
     if (log)

@@ -1,6 +1,7 @@
 // Carries out a change of the host through netlink, and takes it back.
 #include "host_executor.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace vpn::actors {
@@ -9,19 +10,6 @@ namespace {
 
 link_address address_of(const host_change& x) {
   return {x.device_index, x.prefix, x.gateway};
-}
-
-kernel_route route_of(const host_change& x) {
-  kernel_route result;
-  result.destination = x.prefix;
-  result.gateway = x.gateway;
-  result.source = x.source;
-  result.device = x.device_index;
-  result.metric = x.metric;
-  result.protocol = x.protocol;
-  result.scope = x.scope;
-  result.on_link = x.on_link;
-  return result;
 }
 
 link_change value_of(host_change_kind kind, uint32_t value) {
@@ -69,7 +57,32 @@ bool was_gone(const host_change& x, int code) {
   }
 }
 
+/// A default route to a gateway that is no neighbour any more belongs to a
+/// network that was left, once this host has another one.
+bool is_replaced(netlink& kernel, const host_change& x, int code) {
+  if (x.kind != host_change_kind::route_removed || x.prefix.length != 0
+      || code != ENETUNREACH)
+    return false;
+  auto all = kernel.routes(x.prefix.address.kind);
+  return all && std::any_of(all->begin(), all->end(), [](const auto& y) {
+           return y.destination.length == 0;
+         });
+}
+
 } // namespace
+
+kernel_route route_of(const host_change& x) {
+  kernel_route result;
+  result.destination = x.prefix;
+  result.gateway = x.gateway;
+  result.source = x.source;
+  result.device = x.device_index;
+  result.metric = x.metric;
+  result.protocol = x.protocol;
+  result.scope = x.scope;
+  result.on_link = x.on_link;
+  return result;
+}
 
 kernel_result<done_t> perform(netlink& kernel, const host_change& x) {
   switch (x.kind) {
@@ -100,7 +113,8 @@ kernel_result<revert_outcome> revert(netlink& kernel, const host_change& x) {
   auto result = take_back(kernel, x);
   if (result)
     return revert_outcome::reverted;
-  if (was_gone(x, result.error().code))
+  auto code = result.error().code;
+  if (was_gone(x, code) || is_replaced(kernel, x, code))
     return revert_outcome::nothing_to_do;
   return result.error();
 }

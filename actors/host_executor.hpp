@@ -7,6 +7,9 @@
 
 namespace vpn::actors {
 
+/// The route that a change adds or removes.
+kernel_route route_of(const host_change& x);
+
 /// EEXIST means that it was so before.
 kernel_result<done_t> perform(netlink& kernel, const host_change& x);
 

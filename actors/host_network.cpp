@@ -52,16 +52,7 @@ host_survey survey_before(const std::vector<host_change>& former) {
     if (x.kind != host_change_kind::route_removed || x.prefix.length != 0
         || x.prefix.address.kind != family::v4)
       continue;
-    kernel_route old;
-    old.destination = x.prefix;
-    old.gateway = x.gateway;
-    old.source = x.source;
-    old.device = x.device_index;
-    old.metric = x.metric;
-    old.protocol = x.protocol;
-    old.scope = x.scope;
-    old.on_link = x.on_link;
-    result.default4 = std::move(old);
+    result.default4 = route_of(x);
   }
   return result;
 }
@@ -99,13 +90,12 @@ host_network::~host_network() {
 expected<std::vector<std::string>, failure>
 host_network::apply(const tunnel_config& tunnel, const std::string& device) {
   std::optional<host_survey> earlier;
-  if (setup_ && setup_->device == device && !device.empty()) {
+  auto stays = setup_ && setup_->device == device;
+  if ((stays || resumes_) && !device.empty()) {
     // What is left of the one before that has waited for its routes in vain.
     journal_.insert(journal_.begin(), former_.begin(), former_.end());
     former_ = std::exchange(journal_, {});
-    earlier = setup_->steps.before();
-  } else if (resumes_ && !device.empty()) {
-    earlier = survey_before(former_);
+    earlier = stays ? setup_->steps.before() : survey_before(former_);
   } else {
     undo();
   }
@@ -150,6 +140,31 @@ expected<std::vector<std::string>, failure> host_network::add_routes() {
   return result;
 }
 
+std::vector<std::string> host_network::exempt(const tunnel_config& tunnel,
+                                              const std::string& device,
+                                              const ip_address& server) {
+  auto no_way = [&](const std::string& why) {
+    return std::vector<std::string>{"no way to " + to_string(server)
+                                    + " around the tunnel" + why};
+  };
+  auto kernel = netlink::open();
+  if (!kernel)
+    return no_way(": " + no_kernel(kernel.error()).text);
+  auto link = kernel->link(device);
+  if (!link)
+    return {};
+  auto wanted = tunnel;
+  wanted.server = {server, 0, 0};
+  change_maker maker = [&](const host_change& x) {
+    return replace(*kernel, x);
+  };
+  if (auto done
+      = tunnel_setup::exempt_server(*kernel, wanted, *link, journal(), maker);
+      !done)
+    return no_way(": " + done.error().text);
+  return {};
+}
+
 void host_network::undo() {
   setup_.reset();
   resumes_ = false;
@@ -187,6 +202,22 @@ kernel_result<done_t> host_network::make(netlink& kernel,
     return *taken;
   make_room(kernel, x);
   return make_first(kernel, x);
+}
+
+/// As `make`, but the tunnel that stands has a route there already: it leads
+/// elsewhere, or the kernel has dropped it together with an address.
+kernel_result<done_t> host_network::replace(netlink& kernel,
+                                            const host_change& x) {
+  auto i = std::find_if(journal_.begin(), journal_.end(), [&](const auto& y) {
+    return y.kind == x.kind && y.prefix == x.prefix && y.metric == x.metric;
+  });
+  if (i == journal_.end())
+    return make(kernel, x);
+  std::vector<host_change> one{std::move(*i)};
+  journal_.erase(i);
+  // `make` finds it there if it will do, and makes room for `x` otherwise.
+  former_.insert(former_.end(), one.begin(), one.end());
+  return make(kernel, x);
 }
 
 /// The record comes before the deed: a process that dies in between leaves an

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include "journal_file.hpp"
@@ -56,12 +57,19 @@ public:
 private:
   struct found {
     std::string name;
+    uint64_t started = 0;
+  };
+  struct opened {
     journal_file file;
+    bool dead = false;
     journal_content content;
   };
 
+  std::optional<opened> open(const shared_fd& directory,
+                             const std::string& name);
   void look_at(const shared_fd& directory, const std::string& name);
-  void take_back(found x);
+  void take_back(const shared_fd& directory, const std::string& name);
+  void take_back(const std::string& name, opened x);
   void restore_names_of_earlier_boot();
   bool is_claimed(const std::string& file) const;
   void say(const std::string& text) const {
@@ -78,36 +86,56 @@ private:
   journal_recovery result_;
 };
 
-void recovery::look_at(const shared_fd& directory, const std::string& name) {
+/// Nothing when it has gone meanwhile or was refused.
+std::optional<recovery::opened> recovery::open(const shared_fd& directory,
+                                               const std::string& name) {
   auto file = journal_file::open(directory, name);
   if (!file) {
     say("# refused: " + file.error().text);
     ++result_.left;
-    return;
+    return std::nullopt;
   }
   if (!*file)
-    return;
+    return std::nullopt;
   auto dead = (*file)->lock();
   auto text = (*file)->read();
   if (!text) {
     say("# refused: " + name + ": cannot be read");
     ++result_.left;
-    return;
+    return std::nullopt;
   }
-  auto content = parse_journal(*text);
-  if (!dead) {
-    ++result_.living;
-    if (!content.names.file.empty())
-      claimed_.push_back(content.names.file);
-    return;
-  }
-  dead_.push_back({name, std::move(**file), std::move(content)});
+  return opened{std::move(**file), dead, parse_journal(*text)};
 }
 
-void recovery::take_back(found x) {
+/// Only one is open at a time: there may be more than a process can have.
+void recovery::look_at(const shared_fd& directory, const std::string& name) {
+  auto x = open(directory, name);
+  if (!x)
+    return;
+  auto& content = x->content;
+  if (x->dead) {
+    dead_.push_back({name, content.owner ? content.owner->started : 0});
+    return;
+  }
+  ++result_.living;
+  if (!content.names.file.empty())
+    claimed_.push_back(content.names.file);
+}
+
+void recovery::take_back(const shared_fd& directory, const std::string& name) {
+  auto x = open(directory, name);
+  if (!x)
+    return;
+  if (x->dead)
+    take_back(name, std::move(*x));
+  else // somebody else takes it back in this very moment
+    ++result_.living;
+}
+
+void recovery::take_back(const std::string& name, opened x) {
   auto& content = x.content;
   if (!content.foreign.empty()) {
-    say("# refused: " + x.name + ": " + content.foreign);
+    say("# refused: " + name + ": " + content.foreign);
     ++result_.left;
     return;
   }
@@ -131,6 +159,12 @@ void recovery::take_back(found x) {
   }
   if (is_claimed(content.names.file))
     content.names.file.clear();
+  // Its writer may have been anybody, and we may be root.
+  if (!content.names.file.empty() && content.names.file != names_.resolv_conf) {
+    say("# refused: " + name + ": names a file that no client writes");
+    content.names.file.clear();
+    ++result_.left;
+  }
   say("# process " + std::to_string(content.owner->pid)
       + " has died and left its changes of this host behind");
   if (content.not_understood > 0)
@@ -187,13 +221,10 @@ journal_recovery recovery::run(const std::string& path) {
       look_at(*directory, name);
     // The newest first, as it is with the changes of one.
     std::sort(dead_.begin(), dead_.end(), [](const found& x, const found& y) {
-      auto started = [](const found& z) {
-        return z.content.owner ? z.content.owner->started : 0;
-      };
-      return started(x) > started(y);
+      return x.started > y.started;
     });
-    for (auto& x : dead_)
-      take_back(std::move(x));
+    for (const auto& x : dead_)
+      take_back(*directory, x.name);
   }
   restore_names_of_earlier_boot();
   return result_;

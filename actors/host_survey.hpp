@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "setup_context.hpp"
 
@@ -25,5 +26,13 @@ struct host_survey {
 /// hidden is taken from `earlier`.
 expected<host_survey, failure>
 survey_host(setup_context& context, const std::optional<host_survey>& earlier);
+
+/// The same while a tunnel stands, for a server it was not made for, or after
+/// this host has changed its network: `to_server` is the way that leads there
+/// without the tunnel's device and without the routes of `made`. Absent also
+/// when the route of `made` that leads there is the only one known. The failure
+/// says why there is no way.
+expected<host_survey, failure>
+survey_around(setup_context& context, const std::vector<host_change>& made);
 
 } // namespace vpn::actors

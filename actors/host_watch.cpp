@@ -101,14 +101,16 @@ private:
       = unique_fd{::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC)};
     if (!state.clocks || !arm_clocks())
       return;
-    state.clocks_watch
-      = home()->watch_fd(state.clocks.get(), EPOLLIN, [this](uint32_t) {
-          uint64_t count = 0;
-          auto n = ::read(state.clocks.get(), &count, sizeof(count));
-          if ((n >= 0 || errno != EAGAIN) && !arm_clocks())
-            state.clocks_watch.reset();
-          look_at_clocks();
-        });
+    state.clocks_watch = home()->watch_fd(
+      state.clocks.get(), EPOLLIN,
+      [this](uint32_t) {
+        uint64_t count = 0;
+        auto n = ::read(state.clocks.get(), &count, sizeof(count));
+        if ((n >= 0 || errno != EAGAIN) && !arm_clocks())
+          state.clocks_watch.reset();
+        look_at_clocks();
+      },
+      address());
   }
 
   bool arm_clocks() {
@@ -137,10 +139,12 @@ private:
     state.buffer.resize(receive_buffer);
     state.changes.emplace(own.nl_pid, static_cast<uint32_t>(::getpid()));
     state.changes->ignore(state.cfg.ignored_device);
-    state.kernel_watch
-      = home()->watch_fd(state.kernel.get(), EPOLLIN, [this](uint32_t) {
-          receive();
-        });
+    state.kernel_watch = home()->watch_fd(
+      state.kernel.get(), EPOLLIN,
+      [this](uint32_t) {
+        receive();
+      },
+      address());
     state.changes->survey();
     ask();
   }

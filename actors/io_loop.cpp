@@ -1,9 +1,15 @@
 #include "vpn/actors/io_loop.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/make_message.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
+#include <caf/sec.hpp>
+#include <caf/system_messages.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <system_error>
 
 #include <sys/epoll.h>
@@ -25,6 +31,17 @@ constexpr size_t jobs_per_round = 64;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+/// The exception that is being handled, as `install_handlers` puts it.
+caf::error what_was_thrown() {
+  try {
+    throw;
+  } catch (const std::exception& x) {
+    return caf::make_error(caf::sec::runtime_error, x.what());
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, "unknown exception");
+  }
+}
+
 } // namespace
 
 struct io_loop::watch_entry {
@@ -32,11 +49,13 @@ struct io_loop::watch_entry {
   uint32_t events = 0;
   std::atomic<bool> active{true};
   std::function<void(uint32_t)> call;
+  caf::actor_addr owner;
 };
 
 struct io_loop::hook_entry {
   std::atomic<bool> active{true};
   std::function<void()> call;
+  caf::actor_addr owner;
 };
 
 io_loop::io_loop() {
@@ -108,11 +127,13 @@ void io_loop::wake() {
 }
 
 std::unique_ptr<io_loop::watch>
-io_loop::watch_fd(int fd, uint32_t events, std::function<void(uint32_t)> f) {
+io_loop::watch_fd(int fd, uint32_t events, std::function<void(uint32_t)> f,
+                  caf::actor_addr owner) {
   auto entry = std::make_shared<watch_entry>();
   entry->fd = fd;
   entry->events = events;
   entry->call = std::move(f);
+  entry->owner = std::move(owner);
   epoll_event ev{};
   ev.events = events;
   ev.data.ptr = entry.get();
@@ -122,10 +143,12 @@ io_loop::watch_fd(int fd, uint32_t events, std::function<void(uint32_t)> f) {
   return std::make_unique<watch>(*this, std::move(entry));
 }
 
-std::unique_ptr<io_loop::hook>
-io_loop::at_end_of_round(flush_stage stage, std::function<void()> f) {
+std::unique_ptr<io_loop::hook> io_loop::at_end_of_round(flush_stage stage,
+                                                        std::function<void()> f,
+                                                        caf::actor_addr owner) {
   auto entry = std::make_shared<hook_entry>();
   entry->call = std::move(f);
+  entry->owner = std::move(owner);
   hooks_[static_cast<size_t>(stage)].push_back(entry);
   return std::make_unique<hook>(std::move(entry));
 }
@@ -175,8 +198,13 @@ void io_loop::drain_inbox() {
     calls.swap(inbox_calls_);
   }
   jobs_.insert(jobs_.end(), jobs.begin(), jobs.end());
-  for (auto& f : calls)
-    f();
+  for (auto& f : calls) {
+    try {
+      f();
+    } catch (...) {
+      // Nobody is known who could be told.
+    }
+  }
 }
 
 bool io_loop::run_jobs() {
@@ -207,7 +235,50 @@ void io_loop::handle_event(void* ptr, uint32_t events) {
   }
   auto* entry = static_cast<watch_entry*>(ptr);
   if (entry->active)
-    entry->call(events);
+    call(*entry, events);
+}
+
+// CAF turns an exception into the end of one actor where it runs handlers; what
+// the loop calls itself it has to guard itself.
+
+void io_loop::call(watch_entry& entry, uint32_t events) {
+  try {
+    entry.call(events);
+  } catch (...) {
+    silence(entry);
+    end_owner(entry.owner, what_was_thrown());
+  }
+}
+
+void io_loop::call(hook_entry& entry) {
+  try {
+    entry.call();
+  } catch (...) {
+    entry.active = false;
+    end_owner(entry.owner, what_was_thrown());
+  }
+}
+
+/// Its descriptor may stay ready for ever, and would keep the loop awake.
+void io_loop::silence(watch_entry& entry) {
+  if (entry.active.exchange(false))
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, entry.fd, nullptr);
+}
+
+void io_loop::end_owner(const caf::actor_addr& owner, caf::error why) {
+  if (!owner)
+    return;
+  // It may have stopped halfway: nothing of it is to run but its end.
+  for (auto& x : watches_)
+    if (x->owner == owner)
+      silence(*x);
+  for (auto& stage : hooks_)
+    for (auto& x : stage)
+      if (x->owner == owner)
+        x->active = false;
+  if (auto who = caf::actor_cast<caf::strong_actor_ptr>(owner))
+    who->enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
+                 caf::make_message(caf::exit_msg{owner, std::move(why)}), this);
 }
 
 void io_loop::run() {
@@ -236,7 +307,7 @@ void io_loop::run() {
       for (size_t i = 0; i < stage.size(); ++i) {
         auto entry = stage[i];
         if (entry->active)
-          entry->call();
+          call(*entry);
       }
     }
     idle = idle && jobs_.empty();

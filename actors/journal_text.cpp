@@ -122,6 +122,37 @@ bool take(const json& x, const char* key, host_change_kind& out) {
   return true;
 }
 
+/// The kernel takes names that are no text; these are written as numbers.
+bool is_text(const std::string& name) {
+  try {
+    static_cast<void>(json(name).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
+void put_device(json& x, const std::string& name) {
+  if (is_text(name))
+    x["device"] = name;
+  else
+    x["device bytes"] = std::vector<uint8_t>{name.begin(), name.end()};
+}
+
+bool take_device(const json& x, std::string& out) {
+  auto i = x.find("device bytes");
+  if (i == x.end())
+    return take(x, "device", out);
+  if (!i->is_array() || i->size() >= IFNAMSIZ)
+    return false;
+  for (const auto& y : *i) {
+    if (!y.is_number_unsigned() || y.get<uint64_t>() > 0xff)
+      return false;
+    out += static_cast<char>(y.get<uint8_t>());
+  }
+  return true;
+}
+
 bool is_device(const std::string& name, uint32_t index) {
   return !name.empty() && name.size() < IFNAMSIZ && index != 0
          && index <= std::numeric_limits<int32_t>::max();
@@ -129,7 +160,7 @@ bool is_device(const std::string& name, uint32_t index) {
 
 std::optional<host_change> parse_change(const json& x) {
   host_change y;
-  auto all = take(x, "kind", y.kind) && take(x, "device", y.device)
+  auto all = take(x, "kind", y.kind) && take_device(x, y.device)
              && take(x, "index", y.device_index) && take(x, "prefix", y.prefix)
              && take(x, "gateway", y.gateway) && take(x, "source", y.source)
              && take(x, "metric", y.metric) && take(x, "protocol", y.protocol)
@@ -143,7 +174,7 @@ std::optional<host_change> parse_change(const json& x) {
 
 std::optional<host_names> parse_names(const json& x) {
   host_names y;
-  if (!x.is_object() || !take(x, "file", y.file) || !take(x, "device", y.device)
+  if (!x.is_object() || !take(x, "file", y.file) || !take_device(x, y.device)
       || !take(x, "index", y.device_index))
     return std::nullopt;
   if ((!y.file.empty() && y.file[0] != '/')
@@ -316,8 +347,8 @@ std::string first_line(const journal_owner& x) {
 std::string add_line(uint64_t number, const host_change& x) {
   json y = {{"add", number},
             {"kind", kinds[static_cast<size_t>(x.kind)]},
-            {"device", x.device},
             {"index", x.device_index}};
+  put_device(y, x.device);
   if (x.prefix.address.defined())
     y["prefix"] = to_string(x.prefix);
   if (x.gateway.defined())
@@ -348,7 +379,7 @@ std::string names_line(const host_names& x) {
   if (!x.file.empty())
     y["file"] = x.file;
   if (x.device_index != 0) {
-    y["device"] = x.device;
+    put_device(y, x.device);
     y["index"] = x.device_index;
   }
   return to_line({{"names", std::move(y)}});

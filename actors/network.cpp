@@ -96,9 +96,12 @@ private:
     state.socket = make_transport(state.cfg);
     // Not ours to keep: a socket that is no use must not hold its port.
     state.cfg.kept = nullptr;
-    state.at_end_of_round = home()->at_end_of_round(flush_stage::edges, [this] {
-      flush();
-    });
+    state.at_end_of_round = home()->at_end_of_round(
+      flush_stage::edges,
+      [this] {
+        flush();
+      },
+      address());
     if (connect())
       delayed_send(network_actor{this}, state.cfg.connect_timeout,
                    atom::timeout_v);
@@ -135,10 +138,12 @@ private:
       return;
     state.watch.reset();
     state.watched = state.socket->fd();
-    state.watch
-      = home()->watch_fd(state.watched, EPOLLIN, [this](uint32_t events) {
-          handle(events);
-        });
+    state.watch = home()->watch_fd(
+      state.watched, EPOLLIN,
+      [this](uint32_t events) {
+        handle(events);
+      },
+      address());
   }
 
   void connected() {
@@ -146,10 +151,13 @@ private:
     watch();
     state.watch->set_events(EPOLLIN);
     if (auto fd = state.socket->lifeline(); fd >= 0)
-      state.lifeline = home()->watch_fd(fd, EPOLLIN, [this](uint32_t) {
-        if (state.lifeline && state.socket->check_lifeline() == outcome::dead)
-          fail(state.socket->error());
-      });
+      state.lifeline = home()->watch_fd(
+        fd, EPOLLIN,
+        [this](uint32_t) {
+          if (state.lifeline && state.socket->check_lifeline() == outcome::dead)
+            fail(state.socket->error());
+        },
+        address());
     send(state.observer, transport_up{state.socket->local(), state.cfg.remote,
                                       state.socket->take_kept()});
   }

@@ -138,7 +138,9 @@ void fit_gate(place<Interface>& x, protocol::layer at,
     return;
   x.gate_spec = text;
   if (!wanted) {
-    end(x.gate_control);
+    // The layer goes on: what was kept from it is not to be lost.
+    caf::anon_send(x.gate_control, atom::fault_v, atom::clear_v);
+    x.gate_control = nullptr;
     x.gate = nullptr;
   } else if (x.gate) {
     caf::anon_send(x.gate_control, atom::fault_v, *wanted);
@@ -162,7 +164,8 @@ void fit_link(link<Interface>& x, protocol::layer at, direction way,
     return;
   x.spec = text;
   if (!wanted) {
-    end(x.control);
+    caf::anon_send(x.control, atom::fault_v, atom::clear_v);
+    x.control = nullptr;
     x.fault = nullptr;
   } else if (x.fault) {
     caf::anon_send(x.control, atom::fault_v, *wanted);

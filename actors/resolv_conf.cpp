@@ -19,6 +19,8 @@ using protocol::dns_config;
 using protocol::dns_transport;
 
 constexpr size_t max_file = 65536;
+/// What is no file must neither hold us up nor become our terminal.
+constexpr int careful = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 /// MAXNS of the C library.
 constexpr size_t max_servers = 3;
 constexpr uint16_t dns_port = 53;
@@ -189,7 +191,10 @@ bool resolv_conf::points_to_resolved() {
   if (realpath(path_.c_str(), real) != nullptr
       && std::string{real}.compare(0, 21, "/run/systemd/resolve/") == 0)
     return true;
-  unique_fd fd{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat about {};
+  if (stat(path_.c_str(), &about) != 0 || !S_ISREG(about.st_mode))
+    return false;
+  unique_fd fd{::open(path_.c_str(), O_RDONLY | careful)};
   if (!fd)
     return false;
   char text[4096];
@@ -215,9 +220,19 @@ expected<done_t, failure> resolv_conf::open() {
       && ours.st_ino == theirs.st_ino)
     return done;
   file_.reset();
-  unique_fd fd{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
+  // A link is followed: many hosts have one here. But some devices begin to act
+  // as soon as they are opened, so it is looked at before as well.
+  if (stat(path_.c_str(), &theirs) == 0 && !S_ISREG(theirs.st_mode)) {
+    errno = EINVAL;
+    return failure{reason::host_failed, path_ + " is not a file"};
+  }
+  unique_fd fd{::open(path_.c_str(), O_RDWR | careful)};
   if (!fd)
     return cannot("open", path_);
+  if (fstat(fd.get(), &ours) != 0 || !S_ISREG(ours.st_mode)) {
+    errno = EINVAL;
+    return failure{reason::host_failed, path_ + " is not a file"};
+  }
   file_ = std::make_shared<const unique_fd>(std::move(fd));
   return done;
 }

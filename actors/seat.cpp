@@ -40,6 +40,8 @@ void seat_actor::bounce(const caf::mailbox_element& x) {
 
 void seat_actor::enqueue(caf::mailbox_element_ptr what,
                          caf::execution_unit* host) {
+  if (signs_ && !what->mid.is_request())
+    what->sender = caf::strong_actor_ptr{ctrl()};
   caf::strong_actor_ptr who;
   {
     std::lock_guard<std::mutex> guard{mutex_};

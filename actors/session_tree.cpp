@@ -58,6 +58,7 @@ void session_tree::begin(place<Interface>& x) {
   if (!x.front)
     x.front = seat<Interface>{*env_.sys};
   x.facts = seat<supervisor_actor>{*env_.sys};
+  x.facts.sign();
   x.facts.put(env_.supervisor);
   end(x.actor);
 }
@@ -66,12 +67,14 @@ void session_tree::begin(place<Interface>& x) {
 /// stalls its layer has done so once the layer is replaced.
 template <class Interface>
 void session_tree::spend(place<Interface>& x, layer at, succession how) {
-  if (how == succession::stuck) {
-    end(x.gate_control);
-    x.gate = nullptr;
-  }
   const auto* left = find_gate_fault(around(true), at);
   x.gate_spec = left ? to_string(*left) : std::string{};
+  if (how != succession::stuck)
+    return;
+  end(x.gate_control);
+  x.gate = nullptr;
+  x.gate_spec.clear();
+  gate(x, at, true); // for what comes again and again
 }
 
 void session_tree::spawn_network() {
@@ -89,6 +92,7 @@ void session_tree::spawn_muxer(succession how) {
   muxer_.actor = actors::spawn_muxer(
     *env_.sys, env_.cfg->loop, muxer_arguments_, clock_of(layer::muxer),
     network_down_.at.handle(), muxer_.facts.handle(), kept_mux_, how);
+  hold_clock(muxer_.actor, layer::muxer);
   caf::anon_send(muxer_.actor, atom::attach_v, muxer_up_.at.handle());
   for (auto& x : negotiations_)
     attach_negotiation(x.first);
@@ -102,6 +106,7 @@ void session_tree::spawn_data(succession how) {
     *env_.sys, env_.cfg->loop, env_.cfg->pools.sealed,
     clock_of(layer::data_channel), muxer_down_.at.handle(),
     data_.facts.handle(), env_.cfg->random, kept_data_, how);
+  hold_clock(data_.actor, layer::data_channel);
   caf::anon_send(data_.actor, atom::attach_v, data_up_.at.handle());
 }
 
@@ -177,6 +182,8 @@ void session_tree::open_negotiation(const protocol::open_negotiation& what,
   x.tls.actor = sys.spawn(actors::tls, args, clock_of(layer::tls),
                           x.control_down.at.handle(), x.keys.handle(),
                           x.control_keys.handle(), x.tls.facts.handle());
+  hold_clock(x.reliable.actor, layer::reliable);
+  hold_clock(x.tls.actor, layer::tls);
   fit_negotiation(x);
   wire();
   // Top-down, so that nobody hears a packet before it knows where to pass it.
@@ -335,8 +342,17 @@ void session_tree::fit_faults() {
   wire();
 }
 
+/// The clock lives as long as who reads it.
+template <class Interface>
+void session_tree::hold_clock(const Interface& hdl, layer at) const {
+  auto i = clocks_.find(at);
+  if (i != clocks_.end())
+    caf::actor_cast<caf::abstract_actor*>(hdl)->attach_functor(
+      [clock = i->second] {});
+}
+
 /// A layer gets a clock of its own once there are faults: it can be put wrong
-/// later on, too. The clock lives as long as who reads it.
+/// later on, too.
 const clock_source* session_tree::clock_of(layer at) {
   if (env_.faults == nullptr || env_.faults->empty())
     return env_.cfg->clock;
@@ -403,6 +419,15 @@ void session_tree::for_each_fault(
           &n.control_down.control, &n.reliable.gate_control,
           &n.control.gate_control, &n.tls.gate_control})
       call(*x);
+}
+
+bool session_tree::is_heard(const caf::strong_actor_ptr& facts) const {
+  auto result = network_.facts.is(facts) || muxer_.facts.is(facts)
+                || data_.facts.is(facts) || tun_.facts.is(facts);
+  for (const auto& x : negotiations_)
+    result = result || x.second.control.facts.is(facts)
+             || x.second.tls.facts.is(facts);
+  return result;
 }
 
 std::optional<layer_seat> session_tree::find(const caf::actor_addr& who) const {

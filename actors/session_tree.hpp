@@ -72,6 +72,12 @@ public:
   /// They only acknowledge from now on, and nobody hears of them.
   void linger(uint8_t key_id);
   void end_lingering();
+  bool lingers(const layer_seat& x) const {
+    return lingering_ && x.key_id == *lingering_
+           && (x.what == protocol::layer::reliable
+               || x.what == protocol::layer::control
+               || x.what == protocol::layer::tls);
+  }
   void close_negotiations();
   /// A new NETWORK, MUXER, DATA CHANNEL or TUN in the place of the old one.
   void respawn(protocol::layer what, succession how);
@@ -99,6 +105,8 @@ public:
   for_each_actor(const std::function<void(const caf::actor_addr&)>& f) const;
   void for_each_fault(
     const std::function<void(const fault_control_actor&)>& f) const;
+  /// A message from here is of an incarnation at work.
+  bool is_heard(const caf::strong_actor_ptr& facts) const;
   /// Whose incarnation at work this is.
   std::optional<layer_seat> find(const caf::actor_addr& who) const;
 
@@ -122,6 +130,8 @@ private:
   void fit_negotiation(negotiation_layers& x);
   template <class Interface>
   void begin(place<Interface>& x);
+  template <class Interface>
+  void hold_clock(const Interface& hdl, protocol::layer at) const;
   template <class Interface>
   void spend(place<Interface>& x, protocol::layer at, succession how);
   template <class Interface>

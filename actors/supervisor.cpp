@@ -57,7 +57,7 @@ void supervisor_state::stop(reason why) {
 
 void supervisor_state::restart() {
   // People who do not want to wait for the next try say it with this signal.
-  if (doing == activity::waiting && armed && next) {
+  if (doing == activity::waiting && !armed.empty() && next) {
     begin_generation();
     go_on();
     return;
@@ -84,6 +84,7 @@ void supervisor_state::reconfigure(config_ptr x) {
   ending = "sighup";
   switch (doing) {
     case activity::waiting:
+      call_off_questions();
       begin_generation();
       next_try({}, true);
       break;
@@ -128,7 +129,7 @@ void supervisor_state::enter(phase what, std::string detail) {
 
 void supervisor_state::begin_generation() {
   ++generation;
-  armed.reset();
+  armed.clear();
 }
 
 void supervisor_state::go_on() {
@@ -139,9 +140,9 @@ void supervisor_state::go_on() {
 }
 
 void supervisor_state::wake_at(time_point due) {
-  if (armed && *armed <= due)
+  if (!armed.empty() && armed.back() <= due)
     return;
-  armed = due;
+  armed.push_back(due);
   self->scheduled_send(handle(), due, atom::timeout_v, generation);
 }
 
@@ -205,7 +206,9 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
     st.child_down(dm);
   });
   auto with_session = [&st](auto f) {
-    if (st.doing == activity::running) {
+    // What a session that is over had still to say is not about this one.
+    const auto& from = st.self->current_sender();
+    if (st.doing == activity::running && (!from || st.tree.is_heard(from))) {
       f(*st.session, st.cfg->clock->now());
       st.drain();
     }
@@ -245,7 +248,8 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
     [&st](atom::timeout, uint64_t generation) {
       if (generation != st.generation)
         return;
-      st.armed.reset();
+      if (!st.armed.empty())
+        st.armed.pop_back();
       switch (st.doing) {
         case activity::waiting:
           st.go_on();

@@ -77,6 +77,7 @@ void supervisor_state::add_undo_steps() {
 
 /// The journal outlives HOST: the next one undoes what is in it.
 void supervisor_state::undo_tunnel(const std::function<void()>& done) {
+  respawn_host(); // one that died too often is needed once more
   ask_helper<layer_status>(
     host, host_limit,
     [done](const layer_status&) {

@@ -9,6 +9,13 @@ namespace vpn::actors {
 
 using protocol::layer;
 
+namespace {
+
+/// Between two tries that a change of this host has brought forward.
+constexpr auto hurry_pause = std::chrono::seconds{5};
+
+} // namespace
+
 // -- who is followed --
 
 /// The end of each actor at work is told to us; of no other.
@@ -61,6 +68,12 @@ void supervisor_state::layer_lost(const layer_seat& which, succession how,
   // While the tree is closed everybody ends anyway.
   if (doing != activity::running)
     return;
+  if (tree.lingers(which)) {
+    spend_faults(which.what);
+    tree.end_lingering();
+    follow_layers();
+    return;
+  }
   auto what = "layer " + to_string(which.what)
               + (how == succession::dead ? " died: " : " does not answer: ")
               + text;
@@ -161,6 +174,22 @@ bool supervisor_state::helper_down(helper<Interface>& x, layer what,
   return true;
 }
 
+/// Its thread hangs in a name look-up; another one may fare better.
+void supervisor_state::replace_resolver() {
+  auto& x = resolver.at;
+  if (!x.actor || !may_restart("layer resolver does not answer"))
+    return;
+  self->demonitor(x.actor.address());
+  caf::anon_send_exit(x.actor, caf::exit_reason::kill);
+  resolver.unanswered.clear();
+  spawn_helper(resolver, layer::resolver, cfg->parts.spawn_resolver());
+}
+
+void supervisor_state::respawn_host() {
+  if (!host.at.actor)
+    spawn_helper(host, layer::host, cfg->parts.spawn_host());
+}
+
 void supervisor_state::spawn_helpers() {
   spawn_helper(host, layer::host, cfg->parts.spawn_host());
   if (cfg->session.self == protocol::role::client)
@@ -235,7 +264,13 @@ void supervisor_state::loop_silent() {
 /// Another network may be there: nobody waits any longer for the next try, and
 /// an address that a socket was bound to takes the socket with it.
 void supervisor_state::addresses_gone(const std::vector<ip_address>& gone) {
-  if (doing == activity::waiting && armed && next && plan) {
+  auto now = cfg->clock->now().steady;
+  if (doing == activity::waiting && !armed.empty() && next && plan) {
+    // Not past what the server has asked for, and not with every route that
+    // somebody else changes.
+    if (wait_is_ordered || now < may_hurry_at)
+      return;
+    may_hurry_at = now + hurry_pause;
     plan->hurry();
     note("This host's network has changed, trying at once");
     begin_generation();
@@ -247,7 +282,9 @@ void supervisor_state::addresses_gone(const std::vector<ip_address>& gone) {
   auto lost
     = std::find(gone.begin(), gone.end(), facts.local.address) != gone.end();
   if (!lost) {
-    ping();
+    keep_way_to_server([this] {
+      ping();
+    });
     return;
   }
   auto what
@@ -258,10 +295,31 @@ void supervisor_state::addresses_gone(const std::vector<ip_address>& gone) {
     return;
   }
   note(what + ": going on from another one");
-  tree.keep_socket(nullptr);
-  tree.respawn(layer::network, succession::dead);
-  follow_layers();
-  self->send(tree.network(), atom::start_v);
+  keep_way_to_server([this] {
+    tree.keep_socket(nullptr);
+    tree.respawn(layer::network, succession::dead);
+    follow_layers();
+    self->send(tree.network(), atom::start_v);
+  });
+}
+
+/// A tunnel that takes everything in must not take the way to its own server.
+void supervisor_state::keep_way_to_server(std::function<void()> then) {
+  if (!tunnel_stands) {
+    then();
+    return;
+  }
+  ask_helper<routes_result>(
+    host, host_limit,
+    while_running<const routes_result&>([this, then](const routes_result& x) {
+      for (const auto& text : x.warnings)
+        warn(text);
+      then();
+    }),
+    while_running<bool>([then](bool) {
+      then();
+    }),
+    atom::exempt_v, outer_remote);
 }
 
 void supervisor_state::woke(uint64_t slept) {

@@ -182,6 +182,7 @@ void supervisor_state::perform(protocol::configure_data& x) {
 void supervisor_state::perform(protocol::configure_socket& x) {
   if (x.remote) {
     facts.remote = *x.remote;
+    outer_remote = *x.remote;
     tree.set_remote(*x.remote);
   } else {
     told.socket = x;

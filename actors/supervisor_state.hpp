@@ -99,6 +99,9 @@ struct supervisor_state {
             class... Ts>
   void ask_helper(helper<Interface>& x, duration limit, Then then,
                   Failed failed, Ts&&... what);
+  void replace_resolver();
+  void respawn_host();
+  void keep_way_to_server(std::function<void()> then);
   void spawn_helpers();
   void need_runner();
 
@@ -193,7 +196,8 @@ struct supervisor_state {
   activity doing = activity::idle;
   /// Counts tries; timeouts of an earlier one are ignored.
   uint64_t generation = 0;
-  std::optional<time_point> armed;
+  /// Wake-ups of this generation that are under way, the earliest last.
+  std::vector<time_point> armed;
   /// The server's address, for datagrams through a SOCKS proxy.
   endpoint proxy_target;
   /// Since when names have not resolved.
@@ -204,6 +208,11 @@ struct supervisor_state {
   std::unique_ptr<session_beside> beside;
   uint64_t sessions_beside = 0;
   bool port_is_fixed = false;
+  /// Where the socket leads: the server, or a proxy.
+  endpoint outer_remote;
+  /// The server has asked for this wait.
+  bool wait_is_ordered = false;
+  time_point may_hurry_at{};
   /// What the layers of this tree were told last: one that is replaced may not
   /// have heard it.
   struct {

@@ -41,6 +41,7 @@ void supervisor_state::next_try(duration at_least, bool at_once) {
   }
   begin_generation();
   doing = activity::waiting;
+  wait_is_ordered = at_least > duration::zero();
   if (step->delay > duration::zero())
     note("Restart pause, "
          + std::to_string(
@@ -168,6 +169,8 @@ void supervisor_state::ask_resolver(
         then(x);
     },
     [this, then, g = generation](bool died) {
+      if (!died)
+        replace_resolver();
       if (g == generation && doing == activity::waiting)
         then({{},
               {reason::resolve_failed,
@@ -283,7 +286,10 @@ void supervisor_state::connect(const endpoint& remote,
   tree = session_tree{
     {&self->system(), cfg, settings, std::move(network), handle(), &faults}};
   follow_layers();
-  self->send(tree.network(), atom::start_v);
+  outer_remote = remote;
+  keep_way_to_server([this] {
+    self->send(tree.network(), atom::start_v);
+  });
 }
 
 } // namespace vpn::actors

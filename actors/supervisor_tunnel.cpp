@@ -91,6 +91,14 @@ void supervisor_state::tunnel_applied(tunnel_device& what) {
     self->send(host_watch, atom::attach_v, what.name);
   end_beside();
   auto stayed = tunnel_stands && what.name == device;
+  if (tunnel_stands && !stayed) {
+    // Another device: the scripts hear of both.
+    if (up_ran)
+      run_script("down",
+                 with_arguments(cfg->scripts.down, script_arguments(standing)),
+                 standing, [](bool) {});
+    up_ran = routes_stand = false;
+  }
   tunnel_stands = true;
   device = what.name;
   facts.device = device;

@@ -10,6 +10,7 @@ namespace {
 /// are stuck.
 constexpr auto install_limit = std::chrono::seconds{5};
 constexpr int install_tries = 4;
+constexpr auto retry_pause = std::chrono::milliseconds{100};
 
 /// Nobody has answered, neither yes nor no.
 bool is_lost(const caf::error& x) {
@@ -61,7 +62,9 @@ void tls_state::install(const data_key_box& box, int tries) {
       },
       [this, box, tries](const caf::error& err) {
         if (tries > 1 && is_lost(err)) {
-          install(box, tries - 1);
+          retry(err, [this, box, tries] {
+            install(box, tries - 1);
+          });
           return;
         }
         report(protocol::negotiation_failed{
@@ -99,10 +102,23 @@ void tls_state::install_control(const control_key_box& box, int tries) {
       },
       [this, refuse, box, tries](const caf::error& err) {
         if (tries > 1 && is_lost(err))
-          install_control(box, tries - 1);
+          retry(err, [this, box, tries] {
+            install_control(box, tries - 1);
+          });
         else
           refuse(self->system().render(err));
       });
+}
+
+/// Who has died answers at once, and the next one takes a moment to come; who
+/// did not answer has had its time.
+void tls_state::retry(const caf::error& why, std::function<void()> f) {
+  if (why == caf::sec::request_timeout) {
+    f();
+    return;
+  }
+  retries.push_back(std::move(f));
+  self->delayed_send(tls_actor{self}, retry_pause, atom::install_v);
 }
 
 layer_status tls_state::status() const {
@@ -148,6 +164,10 @@ tls_actor::behavior_type tls(tls_actor::stateful_pointer<tls_state> self,
     [&st](text_command& x) {
       st.negotiation->send_text(std::move(x.text));
       st.drain();
+    },
+    [&st](atom::install) {
+      for (auto& f : std::exchange(st.retries, {}))
+        f();
     },
     [&st](atom::timeout) {
       st.timer.fired();

@@ -95,13 +95,18 @@ private:
       lost();
       return;
     }
-    state.watch
-      = home()->watch_fd(state.own.get(), EPOLLIN, [this](uint32_t events) {
-          handle(events);
-        });
-    state.at_end_of_round = home()->at_end_of_round(flush_stage::edges, [this] {
-      resume_reading();
-    });
+    state.watch = home()->watch_fd(
+      state.own.get(), EPOLLIN,
+      [this](uint32_t events) {
+        handle(events);
+      },
+      address());
+    state.at_end_of_round = home()->at_end_of_round(
+      flush_stage::edges,
+      [this] {
+        resume_reading();
+      },
+      address());
     auto* loop = home();
     state.pools.sealed->on_refill([loop] {
       loop->wake();

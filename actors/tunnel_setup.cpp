@@ -169,4 +169,28 @@ tunnel_setup::add_routes(netlink& kernel, const tunnel_config& tunnel,
   return std::move(context.warnings);
 }
 
+outcome tunnel_setup::exempt_server(netlink& kernel,
+                                    const tunnel_config& tunnel,
+                                    const link_state& device,
+                                    const std::vector<host_change>& made,
+                                    const change_maker& make) {
+  if (tunnel.route_noexec)
+    return done;
+  setup_context context{kernel, tunnel, device, make, {}, false};
+  auto around = survey_around(context, made);
+  if (!around)
+    return around.error();
+  if (!around->to_server)
+    return done;
+  std::vector<host_change> fresh;
+  if (auto result = route_setup{context, *around, fresh}.exempt_server();
+      !result)
+    return result;
+  // A route that somebody else has put there is as good, if it leads around.
+  auto now = kernel.route_to(tunnel.server.address);
+  if (now && now->unicast && now->device == device.index)
+    return failure{reason::host_failed, "a route of others leads into it"};
+  return done;
+}
+
 } // namespace vpn::actors

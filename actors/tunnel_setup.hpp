@@ -32,6 +32,14 @@ public:
                                  const link_state& device,
                                  const change_maker& make);
 
+  /// The route around a tunnel that stands to `tunnel.server`, which may be
+  /// another one than it was made for. `made` is what the tunnel has changed.
+  static outcome exempt_server(netlink& kernel,
+                               const protocol::tunnel_config& tunnel,
+                               const link_state& device,
+                               const std::vector<host_change>& made,
+                               const change_maker& make);
+
   /// How the host was before.
   const std::optional<host_survey>& before() const noexcept { return before_; }
 

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -80,6 +81,7 @@ protocol::session_config session_of(const protocol::profile& from) {
   result.peer_info = peer_info_of(from);
   result.hand_window = from.hand_window;
   result.reneg_after = from.reneg_after;
+  result.reneg_min = from.reneg_min;
   result.reneg_bytes = from.reneg_bytes;
   result.reneg_packets = from.reneg_packets;
   result.transition_window = from.transition_window;
@@ -165,13 +167,17 @@ std::optional<std::string> read_file(const std::string& path,
     error = std::strerror(errno != 0 ? errno : EIO);
     return std::nullopt;
   }
-  std::string result(max_file_size + 1, '\0');
-  in.read(result.data(), static_cast<std::streamsize>(result.size()));
-  if (in.bad() || (in.gcount() == 0 && errno == EISDIR)) {
+  // Piece by piece: most files are small, and a pipe does not say its size.
+  std::string result;
+  std::array<char, 8192> piece{};
+  while (result.size() <= max_file_size && in) {
+    in.read(piece.data(), piece.size());
+    result.append(piece.data(), static_cast<size_t>(in.gcount()));
+  }
+  if (in.bad() || (result.empty() && errno == EISDIR)) {
     error = std::strerror(errno != 0 ? errno : EIO);
     return std::nullopt;
   }
-  result.resize(static_cast<size_t>(in.gcount()));
   if (result.size() > max_file_size) {
     error = "larger than 1 MiB";
     return std::nullopt;

@@ -31,6 +31,7 @@ struct kept_files {
   std::shared_ptr<const actors::unique_fd> resolv_conf;
   std::shared_ptr<sd_bus> bus;
   std::shared_ptr<actors::kept_tun> tun;
+  /// Never null from `settle` on.
   std::shared_ptr<actors::host_journal> journal;
 };
 
@@ -43,8 +44,7 @@ bool is_beyond_help(const actors::session_ended& x) {
 actors::host_config host_settings(const kept_files& kept) {
   actors::host_config result;
   result.log = client::log_host_change;
-  if (kept.journal)
-    result.journal = kept.journal;
+  result.journal = kept.journal;
   result.dns.resolv_conf_file = kept.resolv_conf;
   result.dns.bus = kept.bus;
   result.kept = kept.tun;
@@ -93,6 +93,14 @@ int run(client::configuration::session_config cfg, const kept_files& kept,
   attendant.see_off();
   loop.stop();
   return code;
+}
+
+/// HOST may have died too often to be replaced. With the actor system gone it
+/// is nobody's business any more but ours.
+void take_back_the_rest(const kept_files& kept) {
+  if (!actors::undo_without_host(host_settings(kept)))
+    client::log_warning("something that was changed on this host cannot be "
+                        "restored now: vpn-actor-client --cleanup tries again");
 }
 
 int complain(const std::string& text) {
@@ -159,7 +167,9 @@ int connect(const std::vector<std::string>& words) {
   client::log_faults(settings.faults());
   client::add_process_variables(*first->session, settings.process(),
                                 settings.verbosity(), words);
-  return run(std::move(first->session), kept, around, settings, person);
+  auto code = run(std::move(first->session), kept, around, settings, person);
+  take_back_the_rest(kept);
+  return code;
 }
 
 } // namespace

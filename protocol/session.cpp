@@ -5,6 +5,8 @@
 
 #include "vpn/protocol/readable_text.hpp"
 
+#include <utility>
+
 #include "session_options.hpp"
 
 namespace vpn::protocol {
@@ -94,7 +96,7 @@ void session::handle_key_installed(uint8_t key_id, instant now) {
   if (renegotiating_ == key_id) {
     renegotiating_.reset();
     current_key_ = key_id;
-    exhausted_ = false;
+    exhausted_ = std::exchange(worn_early_, false);
     note("Data Channel: new key, key id " + std::to_string(key_id));
     allow_renegotiation(now);
     return;
@@ -131,6 +133,8 @@ void session::handle_data_event(data_event event, instant now) {
                          : "Inactivity timeout (--ping-restart), restarting"));
     finish_with(std::move(ending));
   } else if (auto* x = std::get_if<rekey_needed>(&event)) {
+    if (x->key_id == requested_key_ && x->key_id != current_key_)
+      worn_early_ = true; // before anybody has told that it is there
     if (x->key_id != current_key_)
       return;
     exhausted_ = true;

@@ -1,10 +1,7 @@
 // DATA CHANNEL alone: a TUN above and a wire below that only write down what
 // they get; the peer is a protocol object of the test.
 #define CAF_SUITE actors.data_channel
-#include "vpn/actors/data_channel.hpp"
-
-#include "tests/support/data_tunnel.hpp"
-#include "tests/support/layer_fixture.hpp"
+#include "tests/support/data_channel_fixture.hpp"
 
 using namespace vpn;
 using namespace vpn::actors;
@@ -16,97 +13,12 @@ using test::owned_slab;
 using test::segment;
 using test::spec_of;
 
+using test::ip_packet;
+using test::ip_packets;
+
 namespace {
 
-bytes ip_packet(uint16_t id, size_t payload = 100) {
-  flow f;
-  f.udp = true;
-  segment s;
-  s.id = id;
-  return test::make_packet(f, s, bytes(payload, static_cast<uint8_t>(id)));
-}
-
-std::vector<bytes> ip_packets(uint16_t n, size_t payload = 100) {
-  std::vector<bytes> result;
-  for (uint16_t i = 0; i < n; ++i)
-    result.push_back(ip_packet(i, payload));
-  return result;
-}
-
-struct fixture : test::layer_fixture {
-  pool_ptr sealed = caf::make_counted<batch_pool>(pool_config{4, 8192, 64});
-  pool_ptr other = caf::make_counted<batch_pool>(pool_config{4, 65536, 256});
-  data_channel_actor layer
-    = own(spawn_data_channel(sys, nullptr, sealed, &clock, around, around));
-  protocol::data_channel peer{data_channel_config{}};
-
-  fixture() { tell(layer, atom::attach_v, batch_up_actor{around}); }
-
-  bool install(uint8_t key_id, uint64_t seed = 0) {
-    auto spec = spec_of(role::client, key_id, seed);
-    auto box
-      = data_key_box{std::make_shared<const protocol::data_key_spec>(spec)};
-    auto x = ask<uint8_t>(layer, atom::install_v, box);
-    return x && *x == key_id
-           && peer.install(spec_of(role::server, key_id, seed), clock.now());
-  }
-
-  void configure(duration ping, duration ping_restart) {
-    data_channel_config cfg;
-    cfg.ping = ping;
-    cfg.ping_restart = ping_restart;
-    tell(layer, cfg);
-  }
-
-  batch_ptr batch_of(const std::vector<bytes>& xs) {
-    auto batch = other->get();
-    CAF_REQUIRE(batch);
-    for (auto& x : xs) {
-      std::copy(x.begin(), x.end(), batch->data + batch->used);
-      CAF_REQUIRE(batch->add(batch->used, static_cast<uint32_t>(x.size())));
-      batch->used += static_cast<uint32_t>(x.size());
-    }
-    return batch;
-  }
-
-  void down(const std::vector<bytes>& xs) {
-    tell(layer, atom::down_v, batch_of(xs));
-  }
-
-  /// What the peer makes of datagrams.
-  std::vector<bytes> opened_by_peer(const std::vector<bytes>& datagrams) {
-    owned_slab slab;
-    for (auto& x : datagrams)
-      slab.put(x);
-    peer.open(slab.slab, clock.now());
-    return slab.packets();
-  }
-
-  /// All datagrams that left, runs taken apart.
-  std::vector<bytes> taken_from_wire() {
-    std::vector<bytes> result;
-    for (auto& batch : seen.batches)
-      for (auto& run : *batch) {
-        auto step = run.stride != 0 ? run.stride : run.length;
-        for (uint32_t i = 0; i < run.length; i += step)
-          result.push_back(batch->view(run).from(i).first(step).copy());
-      }
-    seen.batches.clear();
-    return result;
-  }
-
-  std::vector<bytes> sealed_by_peer(const std::vector<bytes>& xs) {
-    owned_slab in, out;
-    for (auto& x : xs)
-      in.put(x);
-    peer.seal(in.slab, out.slab, clock.now());
-    return out.packets();
-  }
-
-  void up(const std::vector<bytes>& xs) {
-    tell(layer, atom::up_v, batch_of(xs));
-  }
-};
+using fixture = test::data_channel_fixture;
 
 } // namespace
 
@@ -189,59 +101,6 @@ CAF_TEST(a broken key is refused) {
   auto box
     = data_key_box{std::make_shared<const protocol::data_key_spec>(nothing)};
   CAF_CHECK(!ask<uint8_t>(layer, atom::install_v, box));
-}
-
-CAF_TEST(packets that overtake a second key wait for it beside the first) {
-  CAF_REQUIRE(install(0));
-  auto old = sealed_by_peer(ip_packets(4));
-  protocol::data_channel early{data_channel_config{}};
-  CAF_REQUIRE(early.install(spec_of(role::server, 1), clock.now()));
-  owned_slab in, out;
-  auto xs = ip_packets(6);
-  for (auto& x : xs)
-    in.put(x);
-  early.seal(in.slab, out.slab, clock.now());
-  auto fast = out.packets();
-  // A run of both keys, as GRO makes one.
-  auto both = batch_of({old[0], old[1], fast[0], fast[1], old[2], fast[2]});
-  both->runs[0].stride = static_cast<uint16_t>(old[0].size());
-  both->runs[0].length = static_cast<uint32_t>(6 * old[0].size());
-  both->count = 1;
-  tell(layer, atom::allow_v, uint8_t{1});
-  tell(layer, atom::up_v, std::move(both));
-  up({fast[3], old[3], fast[4]});
-  auto sealed_free = sealed->available();
-  // The old key's go on; the third one stood behind another key's.
-  CAF_CHECK_EQUAL(seen.up.size(), 3u);
-  seen.up.clear();
-  auto box = data_key_box{
-    std::make_shared<const protocol::data_key_spec>(spec_of(role::client, 1))};
-  CAF_CHECK(ask<uint8_t>(layer, atom::install_v, box));
-  CAF_CHECK(seen.up == std::vector<bytes>(xs.begin(), xs.begin() + 5));
-  CAF_CHECK_EQUAL(sealed->available(), sealed_free + 1);
-  CAF_CHECK(!has(status_of(layer), "no_key"));
-}
-
-CAF_TEST(packets for a key that never comes are forgotten) {
-  CAF_REQUIRE(install(0));
-  protocol::data_channel early{data_channel_config{}};
-  CAF_REQUIRE(early.install(spec_of(role::server, 1), clock.now()));
-  owned_slab in, out;
-  for (auto& x : ip_packets(200, 200))
-    in.put(x);
-  early.seal(in.slab, out.slab, clock.now());
-  tell(layer, atom::allow_v, uint8_t{1});
-  auto free = sealed->available();
-  for (auto& x : out.packets())
-    up({x});
-  // One slab of them, and no more.
-  CAF_CHECK_EQUAL(sealed->available(), free - 1);
-  CAF_CHECK(has(status_of(layer), "no_key"));
-  tell(layer, atom::detach_v, uint8_t{2});
-  CAF_CHECK_EQUAL(sealed->available(), free - 1);
-  tell(layer, atom::detach_v, uint8_t{1});
-  CAF_CHECK_EQUAL(sealed->available(), free);
-  CAF_CHECK_EQUAL(other->available(), other->capacity());
 }
 
 CAF_TEST(a second key is confirmed by the first packet it opens) {

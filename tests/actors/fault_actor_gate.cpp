@@ -237,6 +237,63 @@ CAF_TEST(a gate that ends answers the requests it holds) {
   CAF_CHECK(seen.log.empty());
 }
 
+CAF_TEST(a gate that is cleared passes on what it holds and ends) {
+  auto hdl = gate("muxer:stall=0s/1h,kill=10ms");
+  self->monitor(hdl);
+  tell(hdl, tls_bytes{{1}});
+  auto answer = ask_later<uint8_t>(hdl, atom::install_v, key(5));
+  tell(hdl, window_open{1});
+  tell(hdl, atom::up_v, make_batch({{0x48, 1}}));
+  tell(hdl, tls_bytes{{2}});
+  CAF_CHECK(seen.log.empty());
+  // Those who do not know yet that it goes lose nothing either.
+  self->send(hdl, tls_bytes{{3}});
+  self->send(hdl, atom::fault_v, atom::clear_v);
+  self->send(hdl, tls_bytes{{4}});
+  consume_messages();
+  tell(hdl, tls_bytes{{5}});
+  CAF_CHECK((seen.log
+             == std::vector<std::string>{"tls", "install", "window", "up",
+                                         "tls", "tls", "tls", "tls"}));
+  CAF_CHECK((seen.tls == bytes{1, 2, 3, 4, 5}));
+  CAF_REQUIRE(*answer);
+  CAF_CHECK(**answer && ***answer == 5);
+  CAF_CHECK_EQUAL(pool->available(), pool->capacity());
+  CAF_CHECK_EQUAL(dead(), 0u);
+  pass(100ms);
+  CAF_REQUIRE_EQUAL(dead(), 1u);
+  CAF_CHECK(ends[0] == caf::exit_reason::user_shutdown);
+  // What it was to do has not happened.
+  tell(around, tls_bytes{{6}});
+  CAF_CHECK_EQUAL(seen.tls.size(), 6u);
+}
+
+CAF_TEST(a gate that pauses is cleared like any other) {
+  auto hdl = gate("muxer:stall=0s/1h");
+  self->monitor(hdl);
+  tell(hdl, atom::pause_v, true);
+  tell(hdl, atom::fault_v, atom::clear_v);
+  tell(hdl, tls_bytes{{1}});
+  CAF_CHECK_EQUAL(seen.tls.size(), 1u);
+  pass(100ms);
+  CAF_CHECK_EQUAL(dead(), 1u);
+}
+
+CAF_TEST(nobody behind a gate misses what it held when others take its way) {
+  seat<test::world_actor> way{sys}, place{sys};
+  place.put(around);
+  auto hdl = gate("muxer:stall=0s/1h", place.handle());
+  way.put(hdl);
+  for (uint8_t i = 0; i < 5; ++i)
+    tell(way.handle(), tls_bytes{{i}});
+  CAF_CHECK(seen.tls.empty());
+  caf::anon_send(hdl, atom::fault_v, atom::clear_v);
+  way.put(around);
+  consume_messages();
+  tell(way.handle(), tls_bytes{{5}});
+  CAF_CHECK((seen.tls == bytes{0, 1, 2, 3, 4, 5}));
+}
+
 CAF_TEST(a killed actor is dead for who asks through the gate) {
   auto hdl = gate("muxer:kill=1s", watched());
   pass(1s);

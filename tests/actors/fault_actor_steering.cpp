@@ -2,6 +2,7 @@
 // seeds, changes while it runs, bounds, its status and its end.
 #define CAF_SUITE actors.fault_actor_steering
 #include "vpn/actors/fault_actor.hpp"
+#include "vpn/actors/reliable.hpp"
 
 #include "tests/support/faulted_layer.hpp"
 
@@ -385,15 +386,74 @@ CAF_TEST(its status says what it does and has done) {
   CAF_CHECK_EQUAL(counter(hdl, "fault_dropped"), 1u);
 }
 
-CAF_TEST(a skewed clock is wrong by what it was told) {
-  skewed_clock wrong{clock};
-  CAF_CHECK(wrong.now().steady == clock.now().steady);
-  wrong.skew(-90s);
-  CAF_CHECK(wrong.now().steady == clock.now().steady - 90s);
-  CAF_CHECK_EQUAL(wrong.now().unix_seconds, clock.now().unix_seconds - 90);
-  wrong.skew(2s);
+CAF_TEST(what is held goes at once when it is told to end) {
+  auto hdl = start("network:delay=1s,jitter=1s,seed=3");
+  for (uint8_t i = 0; i < 20; ++i)
+    tell(hdl, tls_bytes{{i}});
+  tell(hdl, atom::up_v, make_batch({{0x48, 1}, {0x48, 2}}));
+  CAF_CHECK(seen.log.empty());
+  // The same fate, but each packet at its time.
+  auto twin = start("network:delay=1s,jitter=1s,seed=3");
+  tell(hdl, atom::fault_v, atom::clear_v);
+  auto order = std::exchange(seen.tls, {});
+  CAF_CHECK_EQUAL(order.size(), 20u);
+  CAF_CHECK_EQUAL(seen.up.size(), 2u);
+  CAF_CHECK_EQUAL(pool->available(), pool->capacity());
+  for (uint8_t i = 0; i < 20; ++i)
+    tell(twin, tls_bytes{{i}});
+  pass(2s);
+  CAF_CHECK(seen.tls == order);
+}
+
+CAF_TEST(packets wait for a batch before the fault ends) {
+  seen.keep = true;
+  auto hdl = start("network:delay=1h");
+  self->monitor(hdl);
+  bytes large(60000, 0x48);
+  for (int i = 0; i < 40; ++i)
+    tell(hdl, atom::down_v, make_batch({large}));
+  tell(hdl, atom::fault_v, atom::clear_v);
+  CAF_CHECK_EQUAL(seen.batches.size(), 32u);
   pass(1s);
-  CAF_CHECK(wrong.now().steady == clock.now().steady + 2s);
+  CAF_CHECK(!self->has_next_message());
+  seen.batches.clear();
+  pass(1s);
+  CAF_CHECK_EQUAL(seen.batches.size(), 8u);
+  CAF_CHECK(self->has_next_message());
+}
+
+// -- clocks --
+
+CAF_TEST(a skewed clock is wrong by what it was told and timers are right) {
+  skewed_clock wrong{clock};
+  for (auto by : {0s, -90s, 2s, -31'536'000s}) {
+    wrong.skew(by);
+    pass(1s);
+    CAF_CHECK_EQUAL(wrong.now().unix_seconds,
+                    clock.now().unix_seconds + by.count());
+    CAF_CHECK(wrong.now().steady == clock.now().steady);
+  }
+}
+
+CAF_TEST(a layer with a wrong clock wakes up at its times) {
+  for (auto by : {-90s, 90s}) {
+    skewed_clock wrong{clock};
+    wrong.skew(by);
+    auto layer = own(sys.spawn(reliable, protocol::reliable_config{}, &wrong,
+                               control_sink_actor{around}));
+    tell(layer, atom::attach_v, control_upper_actor{around});
+    forget();
+    self->send(layer, control_message{opcode::control_v1, body});
+    // One message, and no timer that is due at once again and again.
+    CAF_CHECK_EQUAL(consume_messages(), 2u);
+    CAF_CHECK_EQUAL(pending_timers(), 1u);
+    pass(499ms);
+    CAF_CHECK_EQUAL(seen.packets.size(), 1u);
+    pass(1ms);
+    CAF_CHECK_EQUAL(seen.packets.size(), 2u);
+    self->send_exit(layer, caf::exit_reason::user_shutdown);
+    pass(2s);
+  }
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

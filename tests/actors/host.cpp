@@ -299,6 +299,55 @@ CAF_TEST(a death between both steps is no hole in the tunnel) {
   CAF_CHECK(dump() == before);
 }
 
+CAF_TEST(another server is exempted while a tunnel stands) {
+  auto exempt = [&] {
+    auto result = ask<routes_result>(host, atom::exempt_v,
+                                     endpoint{ip("198.51.100.8"), 1194, 0});
+    CAF_CHECK_EQUAL(result.what.text, "");
+    return result.warnings;
+  };
+  using lines = std::vector<std::string>;
+  CAF_CHECK_EQUAL(exempt(), lines{});
+  tunnel.redirect.ipv4 = true;
+  tunnel.redirect.def1 = true;
+  tunnel.server = {ip("192.0.2.7"), 1194, 0};
+  CAF_REQUIRE(apply().fd);
+  auto warnings = exempt();
+  CAF_REQUIRE_EQUAL(warnings.size(), 1u);
+  CAF_CHECK_EQUAL(warnings[0].find("no way to 198.51.100.8 around the tunnel"),
+                  0u);
+  add_route("0.0.0.0/0", "192.0.2.1", "up0");
+  CAF_CHECK_EQUAL(exempt(), lines{});
+  CAF_CHECK_EQUAL(way_to("198.51.100.8"), "up0 via 192.0.2.1");
+  // The HOST that comes after one that died knows of it, and does it again
+  // when the kernel has dropped it.
+  end(caf::exit_reason::kill);
+  host = own(spawn_host(sys, cfg));
+  CAF_REQUIRE(
+    kernel.remove_route(route("198.51.100.8/32", "192.0.2.1", "up0")));
+  CAF_CHECK_EQUAL(exempt(), lines{});
+  CAF_CHECK_EQUAL(way_to("198.51.100.8"), "up0 via 192.0.2.1");
+  undo();
+  CAF_CHECK(cfg.journal->empty());
+  CAF_REQUIRE(kernel.remove_route(route("0.0.0.0/0", "192.0.2.1", "up0")));
+  CAF_CHECK(dump() == before);
+  CAF_CHECK_EQUAL(exempt(), lines{});
+}
+
+CAF_TEST(what no HOST is left to undo is undone without one) {
+  CAF_REQUIRE(apply().fd);
+  end(caf::exit_reason::kill);
+  CAF_CHECK(dump() != before);
+  CAF_CHECK(undo_without_host(cfg));
+  CAF_CHECK(cfg.journal->empty());
+  CAF_CHECK(!cfg.journal->standing().device.fd);
+  CAF_CHECK(dump() == before);
+  CAF_CHECK_EQUAL(names(), "nameserver 192.0.2.53\n");
+  clear_said();
+  CAF_CHECK(undo_without_host(cfg));
+  CAF_CHECK_EQUAL(said_lines(), 0u);
+}
+
 CAF_TEST(another device after a death takes the first one back) {
   CAF_REQUIRE(apply().fd);
   end(caf::exit_reason::kill);

@@ -214,6 +214,15 @@ CAF_TEST(a file that is not there is a failure that names it) {
   CAF_CHECK(result.error().text.find(places.resolv_conf) != std::string::npos);
 }
 
+CAF_TEST(what is not a file is neither opened nor waited for) {
+  unlink(places.resolv_conf.c_str());
+  CAF_REQUIRE_EQUAL(mkfifo(places.resolv_conf.c_str(), 0600), 0);
+  host_dns dns{places, to_said()};
+  auto result = dns.apply(two_servers(), "tun0", 7);
+  CAF_REQUIRE(!result);
+  CAF_CHECK_EQUAL(result.error().text, places.resolv_conf + " is not a file");
+}
+
 CAF_TEST(a file of absurd size is a failure and stays) {
   write(std::string(1 << 20, 'x'));
   host_dns dns{places};

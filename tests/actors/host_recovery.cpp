@@ -13,6 +13,7 @@
 #include "actors/journal_text.hpp"
 #include "actors/resolv_conf.hpp"
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 using namespace vpn;
@@ -356,6 +357,40 @@ CAF_TEST(lines that are not understood do not keep the others back) {
   std::ofstream{file()} << all;
   expect(recover(), 1, 0, 0, 0);
   CAF_CHECK(has("# lines of its journal that are not understood: 1"));
+  expect_clean();
+}
+
+CAF_TEST(a journal cannot name another file than that of the names) {
+  auto other = path + "/other";
+  auto text = make_resolv_conf({}, "nameserver 203.0.113.9\n");
+  std::ofstream{other} << text;
+  CAF_REQUIRE(is_ours(text));
+  auto all = die();
+  host_names names;
+  names.file = other;
+  std::ofstream{file(), std::ios::app} << names_line(names);
+  write_names(original);
+  expect(recover(), 1, 0, 0, 1);
+  CAF_CHECK(has("# refused: client-1.journal: names a file that no client "
+                "writes"));
+  // What else it says is as true as before.
+  CAF_CHECK_EQUAL(dump(), before);
+  CAF_CHECK_EQUAL(read(other), text);
+  CAF_CHECK(!std::filesystem::exists(file()));
+}
+
+CAF_TEST(there may be more dead clients than files a process can open) {
+  rlimit usual{};
+  CAF_REQUIRE_EQUAL(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  for (int i = 0; i < 100; ++i)
+    std::ofstream{file("client-" + std::to_string(i))}
+      << first_line(this_process());
+  auto few = usual;
+  few.rlim_cur = 80;
+  CAF_REQUIRE_EQUAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto result = recover();
+  CAF_REQUIRE_EQUAL(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  expect(result, 100, 0, 0, 0);
   expect_clean();
 }
 

@@ -43,6 +43,20 @@ CAF_TEST(a crash while all is written anew loses nothing) {
   CAF_CHECK(holds(header + fresh));
 }
 
+CAF_TEST(a device whose name is no text comes back byte by byte) {
+  auto x = some_route(1);
+  for (auto name : {"tun0", "t\xc3\xbcn", "t\xfcn", "\xff\xfe\x80", "\x01\""}) {
+    x.device = name;
+    host_names names;
+    names.device = name;
+    names.device_index = 5;
+    auto content = parse_journal(first_line(this_process()) + add_line(1, x)
+                                 + names_line(names));
+    CAF_CHECK(changes_of(content) == changes{x});
+    CAF_CHECK_EQUAL(content.names.device, name);
+  }
+}
+
 CAF_TEST(random bytes are no journal and no trouble) {
   test::seeded random{3};
   for (int i = 0; i < 3000; ++i) {
@@ -100,6 +114,12 @@ CAF_TEST(a line that makes no sense is left out and counted) {
          R"({"add":1,"kind":"up","device":"tun0","index":2147483648})",
          R"({"add":1,"kind":"up","device":"","index":1})",
          R"({"add":1,"kind":"up","device":"a-name-of-16-byt","index":1})",
+         R"({"add":1,"kind":"up","device bytes":[],"index":1})",
+         R"({"add":1,"kind":"up","device bytes":"tun0","index":1})",
+         R"({"add":1,"kind":"up","device bytes":[256],"index":1})",
+         R"({"add":1,"kind":"up","device bytes":[-1],"index":1})",
+         R"({"add":1,"kind":"up","index":1,"device bytes":)"
+         R"([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]})",
          R"({"drop":"1"})",
          R"({"names":7})",
          R"({"names":{"file":7}})",

@@ -1,6 +1,7 @@
 // NETWORK over UDP, with a real socket at the other end.
 #define CAF_SUITE actors.network_udp
 #include "tests/support/network_fixture.hpp"
+#include "tests/support/throwing_actor.hpp"
 
 #include "caf/test/unit_test.hpp"
 
@@ -363,6 +364,21 @@ CAF_TEST(a shutdown sends what is left and the layer lives on) {
   expect_at_peer(data);
   peer_sends(data.front());
   expect_above({data.front()});
+}
+
+CAF_TEST(an exception while it receives ends the layer and not the loop) {
+  connect();
+  self->monitor(network);
+  caf::anon_send(network, atom::attach_v, make_throwing<batch_up_actor>(sys));
+  status(); // it has heard of it
+  peer_sends(data_packet(100, 1));
+  expect_exception(self, network.address());
+  finish_round();
+  CAF_CHECK_EQUAL(received->available(), received->capacity());
+  // The next one has the loop for itself.
+  connect();
+  peer_sends(data_packet(100, 2));
+  expect_above({data_packet(100, 2)});
 }
 
 CAF_TEST(a killed layer closes its socket) {

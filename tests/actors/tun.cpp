@@ -5,6 +5,7 @@
 #include "tests/support/fresh_network.hpp"
 #include "tests/support/inner_packets.hpp"
 #include "tests/support/loop_fixture.hpp"
+#include "tests/support/throwing_actor.hpp"
 
 #include "caf/test/unit_test.hpp"
 #include <caf/typed_event_based_actor.hpp>
@@ -463,6 +464,24 @@ CAF_TEST(a shutdown ends the reading and keeps the device) {
   send_out("10.8.0.1", "hello");
   CAF_CHECK(nothing_read(udp));
   CAF_CHECK(index(device.name) != 0);
+}
+
+CAF_TEST(an exception while it reads ends the layer and not the loop) {
+  open();
+  auto below = test::make_throwing<batch_down_actor>(sys);
+  auto broken = spawn_tun(sys, &loop, pools, below, device_observer_actor{});
+  self->monitor(broken);
+  caf::anon_send(layer, atom::attach_v, tunnel_device{});
+  status();
+  caf::anon_send(broken, atom::attach_v, device);
+  send_out("10.8.0.1", "lost");
+  test::expect_exception(self, broken.address());
+  // Another one takes the device over, on the same loop.
+  caf::anon_send(layer, atom::attach_v, device);
+  status();
+  send_out("10.8.0.1", "hello");
+  CAF_CHECK_EQUAL(text_of(next_read(udp)), "hello");
+  CAF_CHECK_EQUAL(pools.tun->available(), pools.tun->capacity());
 }
 
 CAF_TEST(a killed layer lets go of the device) {

@@ -240,3 +240,25 @@ cleans_up_in_vain() {
   in_client ip addr add 10.199.0.2/24 dev veth0
   cleans_up
 }
+
+# HOST may die so often that it is not replaced any more: what it did is undone
+# nevertheless, and no journal stays.
+case_host_dies_for_good() {
+  serve "$(pushed "redirect-gateway
+dhcp-option DNS 10.8.0.1")"
+  profile
+  only_ours loses_host
+}
+case_host_dies_for_good_def1() {
+  serve "$(pushed "redirect-gateway def1")"
+  profile
+  only_ours loses_host
+}
+loses_host() {
+  start_client "$lab_dir/client.ovpn" --allow-faults \
+    --fault host:kill=2s,every=1s
+  client_is_up
+  client_ends_within 40
+  expect_settings
+  [ -z "$(ls "$lab_dir/run")" ] || fail "a journal is left"
+}

@@ -157,6 +157,100 @@ case_bind_dev() {
   compare
 }
 
+# -- another way while a tunnel takes all ------------------------------------
+
+# takes_all SECONDS [FLAG...]: what a server pushes that takes everything, and
+# how soon the client notices that it is gone.
+takes_all() {
+  local limit=$1
+  shift
+  printf 'push "%s"\n' "redirect-gateway${1:+ $*}" "ping 1" \
+    "ping-restart $limit"
+}
+
+# The kept tunnel must not swallow the packets for the server that comes next.
+case_failover_with_persist_tun_redirect() {
+  in_server ip addr add 10.199.9.2/32 dev lo
+  serve_without_keepalive "$(takes_all 4 def1)"
+  sed 's/^local .*/local 10.199.9.2/; s/^dev tun0/dev tun1/
+    s/10\.8\.0\./10.9.0./g; s/fd08::/fd09::/g; /^client-config-dir/d' \
+    "$lab_dir/server.conf" >"$lab_dir/second.conf"
+  profile "persist-tun
+$soon"
+  edit_profile 's/^remote [0-9].*/remote 10.199.9.1 1194\
+remote 10.199.9.2 1194/'
+  only_ours fails_over
+}
+fails_over() {
+  run_child "$ns_server" "$lab_dir/second.log" openvpn \
+    --config "$lab_dir/second.conf"
+  wait_for_line 20 "$child" "$lab_dir/second.log" "$up_phrase" ||
+    fail "the second server did not come up"
+  start_client "$lab_dir/client.ovpn"
+  client_is_up
+  expect_answer "$ns_client" 10.8.0.1
+  kill -KILL "$server_pid"
+  client_says 30 "$up_phrase" 2
+  expect_answer "$ns_client" 10.9.0.1
+  # Through the tunnel, which only then leads somewhere again.
+  expect_answer "$ns_client" 172.20.5.1
+  leads "10.199.9.2 via 10.199.0.1"
+  leads "172.20.5.1 via 10.9.0.1"
+  leave
+}
+# leads "ADDRESS via GATEWAY": the way the client's kernel takes.
+leads() {
+  in_client ip route get "${1%% *}" >"$lab_dir/way.txt"
+  grep -qF "$1 " "$lab_dir/way.txt" || {
+    cat "$lab_dir/way.txt" >&2
+    fail "the way is not $1"
+  }
+}
+
+# The client's address goes, and with it the route to the server that does not
+# lead into the tunnel. Nobody waits until the server counts as gone.
+case_address_change_redirect() {
+  serve_without_keepalive "$(takes_all 60 def1)"
+  profile "$soon"
+  only_ours changes_address
+}
+case_address_change_redirect_persist_tun() {
+  serve_without_keepalive "$(takes_all 60 def1)"
+  profile "persist-tun
+$soon"
+  only_ours changes_address
+}
+case_address_change_plain_redirect() {
+  serve_without_keepalive "$(takes_all 60)"
+  profile "$soon"
+  only_ours changes_address metric 50
+}
+# Without the tunnel the server's host would answer as well.
+answers_inside() {
+  in_client ping -n -q -c 1 -W 0.3 -I "$(tunnel_device)" 10.8.0.1 \
+    >/dev/null 2>&1
+}
+# changes_address [WORD...] of the new default route.
+changes_address() {
+  start_client "$lab_dir/client.ovpn"
+  client_is_up
+  expect_answer "$ns_client" 10.8.0.1
+  in_client ip addr del 10.199.0.2/24 dev veth0
+  in_client ip addr add 10.199.0.3/24 dev veth0
+  in_client ip route add default via 10.199.0.1 dev veth0 "$@"
+  wait_until 20 answers_inside || fail "no traffic after another address"
+  expect_answer "$ns_client" 172.20.5.1
+  leads "$server_address via 10.199.0.1"
+  leads "172.20.5.1 via 10.8.0.1"
+  leave
+  # For the comparison with what was before.
+  in_client ip route del default via 10.199.0.1 dev veth0 2>/dev/null
+  in_client ip route del default via 10.199.0.1 dev veth0 2>/dev/null
+  in_client ip addr del 10.199.0.3/24 dev veth0
+  in_client ip addr add 10.199.0.2/24 dev veth0
+  in_client ip route add default via 10.199.0.1
+}
+
 # -- proxies -----------------------------------------------------------------
 
 # start_squid AUTH-LINES: on 10.199.0.1, port 3128.

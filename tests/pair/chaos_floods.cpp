@@ -1,6 +1,5 @@
 // Ten thousand packets of somebody without a key, into each side, in every
-// state of a session: nothing changes. And the faults of the product itself:
-// the same seed is the same run.
+// state of a session: nothing changes.
 // spec: design 7; openvpn-wire 2, 12
 #define CAF_SUITE pair.chaos_floods
 #include "vpn/protocol/control_wrap.hpp"
@@ -66,9 +65,9 @@ struct snapshot {
 
   std::string text() const {
     std::string result;
-    for (auto x : {client_phases, server_phases, client_notices, server_notices,
-                   client_ends, server_ends, packets, sockets, actors, timers,
-                   sent})
+    for (auto x :
+         {client_phases, server_phases, client_notices, server_notices,
+          client_ends, server_ends, packets, sockets, actors, timers, sent})
       result += std::to_string(x) + ' ';
     return result;
   }
@@ -234,25 +233,31 @@ private:
     x.key_id = key_id;
     // Where anybody can write plain packets, those of the true session belong
     // to it; see "soft resets of the true session".
-    x.source = !plain_ && random_.one_in(2) && source_.defined() ? source_
-                                                                 : some_id();
+    x.source
+      = !plain_ && random_.one_in(2) && source_.defined() ? source_ : some_id();
     if (random_.one_in(2) || op == opcode::ack_v1) {
       x.acks = {random_.below(4)};
       x.destination = some_id();
     }
     if (op == opcode::control_v1) {
       x.id = random_.below(10);
-      x.payload = random_.one_in(2) ? bytes{'E', 'X', 'I', 'T', 0}
-                                    : bytes(10, 0x16);
+      x.payload
+        = random_.one_in(2) ? bytes{'E', 'X', 'I', 'T', 0} : bytes(10, 0x16);
     }
     return sealed(x);
   }
 
   bytes exit_notify() {
-    bytes result{protocol::first_byte(
-                   random_.one_in(2) ? opcode::data_v2 : opcode::data_v1,
-                   static_cast<uint8_t>(random_.below(8))),
-                 0, 0, 5, 0, 0, 0, random_.byte()};
+    bytes result{protocol::first_byte(random_.one_in(2) ? opcode::data_v2
+                                                        : opcode::data_v1,
+                                      static_cast<uint8_t>(random_.below(8))),
+                 0,
+                 0,
+                 5,
+                 0,
+                 0,
+                 0,
+                 random_.byte()};
     // With room for a tag, and without.
     if (random_.one_in(2))
       result.resize(result.size() + 16);
@@ -284,11 +289,10 @@ private:
       default: {
         auto result = random_.some_bytes(300);
         // Of an opcode that there is; hard resets are above.
-        result.insert(result.begin(),
-                      protocol::first_byte(random_.one_in(2)
-                                             ? opcode::control_v1
-                                             : opcode::data_v2,
-                                           key_id));
+        result.insert(
+          result.begin(),
+          protocol::first_byte(
+            random_.one_in(2) ? opcode::control_v1 : opcode::data_v2, key_id));
         return result;
       }
     }
@@ -345,9 +349,9 @@ void check_flood(wrap_mode wrap) {
     CAF_REQUIRE_EQUAL(calm.size(), flooded.size());
     for (size_t i = 0; i < calm.size(); ++i)
       if (calm[i] != flooded[i]) {
-        CAF_ERROR(to_string(wrap) << ", " << to_string(when) << ", step " << i
-                                  << ": " << calm[i] << "became "
-                                  << flooded[i]);
+        CAF_ERROR(to_string(wrap)
+                  << ", " << to_string(when) << ", step " << i << ": "
+                  << calm[i] << "became " << flooded[i]);
         break;
       }
     CAF_CHECK(calm == flooded);
@@ -364,29 +368,7 @@ bytes own_soft_reset(const session_id& source, uint8_t key_id) {
   return protocol::write_plain(x);
 }
 
-/// Everything that is sent while the product's own faults work.
-run_digest faulted(uint64_t seed, const std::string& fault) {
-  seeded_run fixed{seed};
-  vpn_pair x;
-  x.client.cfg->session.reneg_after = 7s;
-  x.start();
-  if (!x.drive_to_connected(10s))
-    CAF_FAIL(x.story());
-  run_digest result;
-  result.watch(x);
-  x.fault(x.client, fault);
-  light_stream stream{x};
-  stream.run(60s, 50ms);
-  x.tap = nullptr;
-  // Damage inside the tunnel is nobody's to notice.
-  if (fault.find("data_channel") != 0)
-    CAF_CHECK_EQUAL(stream.wrong(), 0u);
-  return result;
-}
-
 } // namespace
-
-// -- floods --
 
 CAF_TEST(a flood changes nothing without wrapping) {
   check_flood(wrap_mode::none);
@@ -453,50 +435,4 @@ CAF_TEST(soft resets of the next key lead to one negotiation and no more) {
   CAF_CHECK(x.look().server_notices <= before.server_notices + 12);
   if (!x.carries() || !x.client.saw.ended.empty() || x.client.sockets != 1)
     CAF_ERROR(x.story());
-}
-
-// -- the product's faults --
-
-CAF_TEST(a fault of the same seed is the same run) {
-  for (auto* fault : {"network.down:drop=0.2,reorder=0.1,seed=",
-                      "network.up:drop=0.2,duplicate=0.2,corrupt=0.1,seed=",
-                      "network:drop=0.1,delay=20ms,jitter=30ms,seed=",
-                      "muxer:drop=0.05,reorder=0.1,seed=",
-                      "data_channel:drop=0.2,truncate=0.1,seed=",
-                      "muxer:kill=10s,every=15s,seed="}) {
-    auto name = std::string{fault};
-    CAF_MESSAGE(name);
-    auto first = faulted(1, name + "7");
-    CAF_CHECK(first == faulted(1, name + "7"));
-    CAF_CHECK(first.datagrams > 1000);
-    if (name.find("kill") == std::string::npos)
-      CAF_CHECK(!(first == faulted(1, name + "8")));
-  }
-}
-
-CAF_TEST(faults pause and end) {
-  vpn_pair x;
-  x.start();
-  CAF_REQUIRE(x.drive_to_connected(10s));
-  auto sent = [&] {
-    auto before = x.client.link.sent();
-    light_stream stream{x};
-    stream.run(5s, 10ms);
-    x.drive(100ms);
-    CAF_CHECK_EQUAL(stream.wrong(), 0u);
-    CAF_CHECK_EQUAL(stream.arrived_down(), stream.sent());
-    CAF_CHECK(x.client.link.sent() - before >= stream.arrived_up());
-    return stream.sent() - stream.arrived_up();
-  };
-  CAF_CHECK_EQUAL(sent(), 0u);
-  x.fault(x.client, "network.down:drop=0.2,reorder=0.1,seed=7");
-  auto lost = sent();
-  CAF_CHECK(lost > 60 && lost < 140);
-  caf::anon_send(x.client.supervisor, atom::pause_v, true);
-  CAF_CHECK_EQUAL(sent(), 0u);
-  caf::anon_send(x.client.supervisor, atom::pause_v, false);
-  CAF_CHECK(sent() > 60);
-  x.clear_faults(x.client);
-  CAF_CHECK_EQUAL(sent(), 0u);
-  CAF_CHECK_EQUAL(x.client.sockets, 1u);
 }

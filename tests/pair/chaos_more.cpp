@@ -38,14 +38,18 @@ std::string deadly_minutes(uint64_t seed, chaos_totals& totals) {
 
 } // namespace
 
-CAF_TEST(another hour on a bad link) {
+CAF_TEST(a third hour on a bad link) {
   chaos_totals totals;
-  for (uint64_t seed = 51; seed <= 100; ++seed)
-    if (auto what = hour_of_chaos(seed, totals); !what.empty())
-      CAF_ERROR("seed " << seed << ": " << what);
+  for (auto& what : hours_of_chaos(51, 75, totals))
+    CAF_ERROR(what);
   CAF_MESSAGE(totals.text());
-  CAF_CHECK(totals.arrived > totals.sent * 3 / 4);
-  CAF_CHECK(totals.keys > 50u * 45);
+}
+
+CAF_TEST(a fourth hour on a bad link) {
+  chaos_totals totals;
+  for (auto& what : hours_of_chaos(76, 100, totals))
+    CAF_ERROR(what);
+  CAF_MESSAGE(totals.text());
 }
 
 CAF_TEST(ten minutes on a bad link while layers die) {
@@ -54,4 +58,33 @@ CAF_TEST(ten minutes on a bad link while layers die) {
     if (auto what = deadly_minutes(seed, totals); !what.empty())
       CAF_ERROR("seed " << seed << ": " << what);
   CAF_MESSAGE(totals.text());
+}
+
+CAF_TEST(a layer that dies counts once also while an old key lingers) {
+  // Three deaths in ten seconds, of each layer that a negotiation has; those of
+  // the key before are there as well until the peer is heard under the next.
+  for (auto* what : {"reliable", "control", "tls"})
+    for (auto* how : {":kill=0s", ":crash=0s", ":stall=0s/3s"}) {
+      pair_config cfg;
+      cfg.faults.delay = 50ms;
+      vpn_pair x{cfg};
+      for (auto* side : {&x.client, &x.server}) {
+        side->cfg->heartbeat = 2s;
+        side->cfg->session.reneg_after = 0s;
+      }
+      x.start();
+      CAF_REQUIRE(x.drive_to_connected(10s));
+      x.drive(5s);
+      for (auto i = 0; i < 10; ++i) {
+        x.fault(x.client, std::string{what} + how);
+        x.drive(4s);
+        x.clear_faults(x.client);
+      }
+      x.drive(3s);
+      if (!x.client.saw.ended.empty() || !x.server.saw.ended.empty()
+          || !x.carries())
+        CAF_ERROR(what << how << ": " << x.story());
+      CAF_CHECK_EQUAL(vpn_pair::new_keys(x.client), 10u);
+      CAF_CHECK_EQUAL(x.client.saw.count(protocol::phase::connected), 1u);
+    }
 }

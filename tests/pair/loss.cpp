@@ -91,7 +91,7 @@ pair_config corrupting(wrap_mode wrap, uint64_t seed) {
   pair_config cfg;
   cfg.wrap = wrap;
   cfg.client_direction = key_direction::inverse;
-  cfg.faults.corrupt = 1000 / 16;
+  cfg.faults.corrupt = 1000 / 8;
   cfg.seed = seed;
   return cfg;
 }

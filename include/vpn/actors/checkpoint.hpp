@@ -31,8 +31,11 @@ class checkpoint {
 public:
   /// The block for a new incarnation: the same one after a death. A stuck
   /// layer's block is emptied into a new one, so that it finds nothing there
-  /// to work with when it wakes up.
+  /// to work with when it wakes up. For the same reason a first one that was
+  /// replaced before its first turn gets a block of its own when it comes late.
   std::shared_ptr<Block> take(succession how) {
+    if (block_ && how == succession::first)
+      return std::make_shared<Block>();
     if (!block_ || how == succession::stuck) {
       auto fresh = std::make_shared<Block>();
       if (block_)

@@ -28,6 +28,9 @@ using fault_control_actor = caf::typed_actor<
   // Lets everything pass, or works again. What would have happened to the actor
   // meanwhile does not happen; a stall ends.
   caf::reacts_to<atom::pause, bool>,
+  // Passes on at once what it holds back, in the order in which it would have
+  // gone, lets everything pass from then on, and soon ends by itself.
+  caf::reacts_to<atom::fault, atom::clear>,
   // What it does, and what it has done.
   caf::replies_to<atom::fault, atom::status>::with<layer_status>,
   // INTERNAL: a packet held back, or the time of a kill or stall, is due.
@@ -61,7 +64,11 @@ struct fault_config {
 ///
 /// It holds at most 4,096 messages or 4 MiB, and while it stalls 4 batches;
 /// more are dropped and counted. It watches nobody, since a seat outlives who
-/// sits there: it ends when it is told to, and what it holds is then dropped.
+/// sits there: it ends when it is told to. By an exit, what it holds is
+/// dropped; by `(atom::fault, atom::clear)`, it is passed on, and the fault
+/// stays for a moment, for those who do not know the way without it yet. The
+/// order of one sender's messages holds on one way: what somebody sends past it
+/// at that moment may come before what it was passing on.
 /// Everything it does not know goes through: its `atom::status` is the
 /// target's.
 template <class Interface>
@@ -81,7 +88,9 @@ spawn_fault(caf::actor_system& sys, fault_config cfg, const Interface& target) {
     sys, std::move(cfg), caf::actor_cast<caf::strong_actor_ptr>(target)));
 }
 
-/// A clock that is wrong by an offset. Outlives every actor that holds it.
+/// A clock whose date is wrong by an offset. `steady` is right: timers run on
+/// CAF's clock, and one that is armed for a time of another would spin or come
+/// late. Outlives every actor that holds it.
 class skewed_clock final : public clock_source {
 public:
   explicit skewed_clock(const clock_source& real) : real_(real) {}

@@ -39,4 +39,8 @@ struct host_config {
 /// applied.
 host_actor spawn_host(caf::actor_system& sys, host_config cfg = {});
 
+/// Takes back what the journal still holds when no HOST lives that could, on
+/// the calling thread. False when something could not be taken back.
+bool undo_without_host(const host_config& cfg);
+
 } // namespace vpn::actors

@@ -52,6 +52,14 @@ public:
   /// is left of the tunnel.
   expected<std::vector<std::string>, failure> add_routes();
 
+  /// Packets to this server go around `tunnel`, which stands on that device, by
+  /// the way that leads there now without it. Nothing is done when the tunnel
+  /// does not take them in. The route counts as one of the tunnel: the next one
+  /// takes it over or drops it. Returns warnings.
+  std::vector<std::string> exempt(const protocol::tunnel_config& tunnel,
+                                  const std::string& device,
+                                  const ip_address& server);
+
   /// Takes everything back in reverse order. What is gone already is fine;
   /// what the kernel refuses stays in the journal for another attempt.
   void undo();
@@ -68,6 +76,7 @@ public:
 private:
   struct setup;
   kernel_result<done_t> make(netlink& kernel, const host_change& x);
+  kernel_result<done_t> replace(netlink& kernel, const host_change& x);
   kernel_result<done_t> make_first(netlink& kernel, const host_change& x);
   std::optional<kernel_result<done_t>> take_over(netlink& kernel,
                                                  const host_change& x);

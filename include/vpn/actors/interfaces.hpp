@@ -201,6 +201,8 @@ using tls_actor = caf::typed_actor<
   caf::reacts_to<atom::accept>,
   // Sends a text message.
   caf::reacts_to<text_command>,
+  // INTERNAL: a key that nobody has taken is offered again.
+  caf::reacts_to<atom::install>,
   // INTERNAL: the deadline of `poll_timeout` has come.
   caf::reacts_to<atom::timeout>>::extend_with<control_top_actor>::
   extend_with<layer_actor>;

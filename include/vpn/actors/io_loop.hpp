@@ -5,6 +5,8 @@
 
 #include "vpn/actors/clock_source.hpp"
 
+#include <caf/actor_addr.hpp>
+#include <caf/error.hpp>
 #include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
 
@@ -52,7 +54,7 @@ public:
   /// Jobs of homed actors run here; all others go to CAF's scheduler, or every
   /// actor that a data actor talks to would end up on the data path.
   void exec_later(caf::resumable* job) override;
-  /// Runs `f` on the loop's thread.
+  /// Runs `f` on the loop's thread. What it throws is dropped.
   void post(std::function<void()> f);
   /// Makes the loop go through one round.
   void wake();
@@ -65,13 +67,18 @@ public:
   }
 
   // -- from actors at home here --
+  // An exception of theirs ends `owner` as one in a message handler would: the
+  // loop goes on for the others, and calls nothing of this owner any more.
+  // Without an owner only what has thrown is not called again.
   /// Calls `f` with the ready EPOLL bits of `fd`, level-triggered, until the
   /// returned object is gone. The descriptor stays the caller's.
   std::unique_ptr<watch> watch_fd(int fd, uint32_t events,
-                                  std::function<void(uint32_t)> f);
+                                  std::function<void(uint32_t)> f,
+                                  caf::actor_addr owner = {});
   /// Calls `f` at the end of each round until the returned object is gone.
   std::unique_ptr<hook> at_end_of_round(flush_stage stage,
-                                        std::function<void()> f);
+                                        std::function<void()> f,
+                                        caf::actor_addr owner = {});
   /// Time of the current round: one clock read for all packets in it.
   instant now() const override { return now_; }
 
@@ -83,6 +90,10 @@ private:
   /// False when there are jobs left for another round.
   bool run_jobs();
   void handle_event(void* ptr, uint32_t events);
+  void call(watch_entry& entry, uint32_t events);
+  void call(hook_entry& entry);
+  void silence(watch_entry& entry);
+  void end_owner(const caf::actor_addr& owner, caf::error why);
 
   int epoll_ = -1;
   int event_ = -1;

@@ -38,6 +38,10 @@ public:
   void seat(caf::strong_actor_ptr who);
   /// Nobody sits here for the moment: messages wait.
   void vacate();
+  /// From now on messages that pass come from this seat, so that who hears them
+  /// can tell a closed seat's last words from news. Before anybody has the
+  /// handle.
+  void sign() noexcept { signs_ = true; }
   /// For good: what waits and what comes is dropped, requests are answered
   /// with an error.
   void close();
@@ -49,6 +53,7 @@ private:
   std::mutex mutex_;
   caf::strong_actor_ptr who_;
   bool closed_ = false;
+  bool signs_ = false;
   std::deque<caf::mailbox_element_ptr> waiting_;
 };
 
@@ -77,6 +82,10 @@ public:
     get()->seat(caf::actor_cast<caf::strong_actor_ptr>(who));
   }
   void vacate() { get()->vacate(); }
+  void sign() { get()->sign(); }
+  bool is(const caf::strong_actor_ptr& x) const noexcept {
+    return ptr_ != nullptr && x == ptr_;
+  }
   void close() {
     if (ptr_)
       get()->close();

@@ -8,6 +8,9 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <functional>
+#include <vector>
+
 namespace vpn::actors {
 
 struct tls_state {
@@ -20,6 +23,7 @@ struct tls_state {
   void install_control(const control_key_box& box, int tries);
   layer_status status() const;
   void report(protocol::negotiation_event event);
+  void retry(const caf::error& why, std::function<void()> f);
 
   tls_actor::stateful_pointer<tls_state> self = nullptr;
   const clock_source* clock = nullptr;
@@ -31,6 +35,8 @@ struct tls_state {
   control_key_sink_actor control_keys;
   negotiation_observer_actor observer;
   actor_timer timer;
+  /// Keys that are to be offered again.
+  std::vector<std::function<void()>> retries;
 };
 
 /// The configuration holds secrets, so it comes by pointer.

@@ -328,6 +328,7 @@ private:
   bool control_key_ready_ = false;
   /// The current key runs out.
   bool exhausted_ = false;
+  bool worn_early_ = false;
   /// A renegotiation failed: there is no control channel any more, and this is
   /// how the session ends soon.
   std::optional<end_session> lame_;
