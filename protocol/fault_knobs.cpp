@@ -262,7 +262,7 @@ const std::vector<fault_knob>& all_fault_knobs() {
      read_actor<actor_fault::kind::stall>, nullptr},
     {"every", "TIME", "the kill, crash or stall before it again and again",
      on::last_actor, read_every, nullptr},
-    {"skew", "[-]TIME", "the clock of the actor is wrong by so much", on::clock,
+    {"skew", "[-]TIME", "the date of the actor is wrong by so much", on::clock,
      read_skew, write_time<&k::skew>},
     {"seed", "NUMBER", "same seed, same fates (1)", on::fault, read_seed,
      write_seed},
