@@ -64,6 +64,8 @@ CAF_TEST(the beat is silent while the loop hangs) {
   CAF_CHECK_EQUAL(loop.rounds(), stuck_at);
   goes_on.put(1);
   CAF_CHECK(ask<uint64_t>(beat, atom::beat_v) > first);
+  // The loop has left the channels before they go.
+  finish_round();
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
